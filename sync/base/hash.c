@@ -1,0 +1,43 @@
+#include "hash.h"
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+
+void sha256(const void *data, size_t size, unsigned char out[SHA256_SIZE]) {
+    SHA256(data, size, out);
+}
+
+void hex_encode(const unsigned char *data, size_t size, char *out) {
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < size; i++) {
+        *out++ = hex[data[i] >> 4];
+        *out++ = hex[data[i] & 15];
+    }
+    *out = '\0';
+}
+
+struct sha256_ctx *sha256_ctx_create(void) {
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    if (!c || !EVP_DigestInit_ex(c, EVP_sha256(), NULL))
+        abort();
+    return (struct sha256_ctx *)c;
+}
+
+void sha256_ctx_add(struct sha256_ctx *c, const void *data, size_t size) {
+    if (!EVP_DigestUpdate((EVP_MD_CTX *)c, data, size))
+        abort();
+}
+
+void sha256_ctx_final(struct sha256_ctx *c, unsigned char out[SHA256_SIZE]) {
+    if (!EVP_DigestFinal_ex((EVP_MD_CTX *)c, out, NULL))
+        abort();
+    EVP_MD_CTX_free((EVP_MD_CTX *)c);
+}
+
+uint64_t hash_head64(const unsigned char digest[SHA256_SIZE]) {
+    uint64_t v = 0;
+    for (int i = 0; i < 8; i++)
+        v = v << 8 | digest[i];
+    return v;
+}
