@@ -1,0 +1,169 @@
+-- The county's database. Everything below the line "derived" can be rebuilt from `record`.
+-- Division codes have 12 digits; days are local dates 'YYYY-MM-DD'; *_ms are UTC milliseconds;
+-- hlc = milliseconds << 16 | counter; rev = number of a change, growing, never used twice.
+
+CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+-- Thresholds and dates of the county; value NULL = not set, which rules treat as unknown.
+CREATE TABLE param(name TEXT PRIMARY KEY, value TEXT) STRICT, WITHOUT ROWID;
+
+-- The record log: everything that came with a well-formed id.
+CREATE TABLE record(
+  rec      INTEGER PRIMARY KEY,
+  id       BLOB NOT NULL UNIQUE,         -- 16 bytes
+  form     TEXT NOT NULL,
+  fv       INTEGER NOT NULL,
+  outcome  INTEGER NOT NULL,             -- 1 stored, 2 held, 3 rejected
+  effect   INTEGER NOT NULL,             -- 1 current, 0 replaced by an amendment, -1 withdrawn
+  subject  TEXT NOT NULL,
+  place    TEXT NOT NULL,                -- division code that decides scope, '' while unknown
+  hlc      INTEGER NOT NULL,
+  author   TEXT NOT NULL,
+  device   TEXT NOT NULL,
+  seq      INTEGER NOT NULL,
+  via      TEXT NOT NULL,                -- relay, or ''
+  received_ms INTEGER NOT NULL,
+  rev      INTEGER NOT NULL,
+  amends   BLOB,
+  body     TEXT NOT NULL,                -- the record's JSON as it came
+  problems TEXT                          -- JSON array: errors, of a stored record warnings
+) STRICT;
+CREATE INDEX record_subject ON record(subject, form, hlc);
+CREATE INDEX record_place ON record(place, rev);
+CREATE INDEX record_amends ON record(amends) WHERE amends IS NOT NULL;
+CREATE INDEX record_held ON record(outcome, rec) WHERE outcome = 2;
+
+-- Refused before they had an identity (malformed payload, id conflict): kept with the reason.
+CREATE TABLE refusal(
+  refusal INTEGER PRIMARY KEY, device TEXT NOT NULL, via TEXT NOT NULL, received_ms INTEGER NOT NULL,
+  payload_sha256 TEXT NOT NULL, problems TEXT NOT NULL, body BLOB NOT NULL
+) STRICT;
+
+-- Principals of the broker.
+CREATE TABLE principal(
+  id       TEXT PRIMARY KEY,             -- d-…, r-…, m-…
+  kind     TEXT NOT NULL,                -- device, relay, monitor
+  verifier TEXT NOT NULL,                -- password hash in the broker's format
+  town     TEXT NOT NULL DEFAULT '',     -- of a relay: 3 digits
+  created_ms INTEGER NOT NULL,
+  revoked_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE TABLE device_author(
+  device TEXT NOT NULL, cadre TEXT NOT NULL, PRIMARY KEY(device, cadre)
+) STRICT, WITHOUT ROWID;
+
+-- Sequence numbers with an outcome, per device, as sorted ranges "1-43,46-46".
+CREATE TABLE device_seq(device TEXT PRIMARY KEY, ranges TEXT NOT NULL, pending INTEGER) STRICT, WITHOUT ROWID;
+
+-- To be published and not yet acknowledged by the broker.
+CREATE TABLE outbox(outbox INTEGER PRIMARY KEY, topic TEXT NOT NULL, payload BLOB NOT NULL) STRICT;
+
+-- What the broker should retain. payload NULL = the topic is to be cleared.
+CREATE TABLE retained(
+  topic   TEXT PRIMARY KEY,
+  payload BLOB,
+  sent    INTEGER NOT NULL,              -- 1 once the broker acknowledged this payload
+  due_ms  INTEGER NOT NULL               -- not to be published before
+) STRICT, WITHOUT ROWID;
+CREATE INDEX retained_unsent ON retained(due_ms) WHERE sent = 0;
+
+-- Subjects whose derived state is out of date; forms = mask of the forms that touched them.
+CREATE TABLE dirty(
+  level TEXT NOT NULL, id TEXT NOT NULL, forms INTEGER NOT NULL, PRIMARY KEY(level, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE form(form TEXT PRIMARY KEY, bit INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Ids that a void, review, restore or amendment named before they came.
+CREATE TABLE awaited(id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- derived
+
+-- Households, persons, divisions, cadres, units, projects, assignments, findings:
+-- winning facts and what phones see of them.
+CREATE TABLE entity(
+  kind       TEXT NOT NULL,
+  id         TEXT NOT NULL,
+  place      TEXT NOT NULL,
+  subject    TEXT NOT NULL,              -- the household, person or division it is about
+  registered INTEGER NOT NULL,
+  class      INTEGER NOT NULL,           -- 0 to 4; 5 = only `audience`, the covert team and the county
+  audience   TEXT NOT NULL,              -- unit that may see it besides, or ''
+  doc        TEXT NOT NULL,              -- {"fact": value}
+  seen       TEXT NOT NULL,              -- {"fact": ["id tail", …]}
+  conflicts  TEXT NOT NULL,              -- JSON array of protocol §8, '[]' mostly
+  checks     TEXT NOT NULL,              -- {"housing": "gap"}: what household views found
+  gone       TEXT NOT NULL,              -- '', 'void'
+  rev        INTEGER NOT NULL,
+  PRIMARY KEY(kind, id)
+) STRICT;
+CREATE INDEX entity_place ON entity(place, rev);
+CREATE INDEX entity_rev ON entity(rev);
+CREATE INDEX entity_subject ON entity(subject);
+
+-- Which records write facts of which entity.
+CREATE TABLE fact_source(
+  kind TEXT NOT NULL, id TEXT NOT NULL, rec INTEGER NOT NULL, PRIMARY KEY(kind, id, rec)
+) STRICT, WITHOUT ROWID;
+
+-- Assignments with the days on which they count for authority.
+CREATE TABLE assignment(
+  id TEXT PRIMARY KEY, target TEXT NOT NULL, kind TEXT NOT NULL, cadre TEXT NOT NULL,
+  unit TEXT NOT NULL, from_day TEXT NOT NULL, to_day TEXT NOT NULL -- '9999-12-31' = open
+) STRICT, WITHOUT ROWID;
+CREATE INDEX assignment_target ON assignment(target);
+CREATE INDEX assignment_cadre ON assignment(cadre);
+CREATE INDEX assignment_unit ON assignment(unit);
+
+-- What each device may read: division-code prefixes and entity ids, with the changes at which
+-- they came and went (removed 0 = still there).
+CREATE TABLE scope(
+  device TEXT NOT NULL, item TEXT NOT NULL, added INTEGER NOT NULL, removed INTEGER NOT NULL,
+  PRIMARY KEY(device, item)
+) STRICT, WITHOUT ROWID;
+
+-- Tasks that rules ask for, open and ended.
+CREATE TABLE task(
+  id         TEXT PRIMARY KEY,
+  rule       TEXT NOT NULL,
+  subject    TEXT NOT NULL,
+  level      TEXT NOT NULL,              -- of the rule: household, village, township, finding
+  root       TEXT NOT NULL,              -- the rule's subject: what `dirty` names
+  place      TEXT NOT NULL,              -- village, or township, or county
+  state      TEXT NOT NULL,              -- open accepted reported returned reopened closed void
+  priority   INTEGER NOT NULL,
+  opened     TEXT NOT NULL,
+  due        TEXT NOT NULL,
+  closed     TEXT NOT NULL,              -- day, '' while it runs
+  assignee_role TEXT NOT NULL, assignee TEXT NOT NULL,
+  verifier_role TEXT NOT NULL,
+  escalated  TEXT NOT NULL,              -- '', village, township, county, discipline
+  carried    INTEGER NOT NULL,
+  unattainable INTEGER NOT NULL,
+  class      INTEGER NOT NULL, audience TEXT NOT NULL,
+  doc        TEXT NOT NULL,              -- the wire form of protocol §9 without rev
+  gone       TEXT NOT NULL,
+  rev        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX task_root ON task(root, level, rule);
+CREATE INDEX task_place ON task(place, rev);
+CREATE INDEX task_rev ON task(rev);
+CREATE INDEX task_subject ON task(subject);
+
+-- What views found: one row a subject and view. num and den feed indicators; doc is what it found.
+CREATE TABLE ledger(
+  subject TEXT NOT NULL,                 -- household, village, finding…
+  view    TEXT NOT NULL,
+  place   TEXT NOT NULL,                 -- village (or township) that it is counted in
+  num     REAL, den REAL,                -- NULL = unknown
+  doc     TEXT NOT NULL,
+  PRIMARY KEY(subject, view)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX ledger_place ON ledger(place, view, num, den);
+
+-- The sums by village, township and county.
+CREATE TABLE indicator(
+  place TEXT NOT NULL, name TEXT NOT NULL, num REAL, den REAL, PRIMARY KEY(place, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW stored_record AS
+  SELECT rec, id, form, subject, place, hlc, author, device, rev, received_ms, amends, body
+  FROM record WHERE outcome = 1 AND effect = 1;
