@@ -3,6 +3,7 @@
 #define CLOCK_H
 
 #include "err.h"
+#include <stddef.h>
 #include <stdint.h>
 
 /* Milliseconds since 1970-01-01T00:00:00Z, and a monotonic count for intervals. Any thread. */

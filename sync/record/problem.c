@@ -26,11 +26,13 @@ static const struct {
      "the device is not enrolled for this author; waiting for review"},
     {"revoked", "设备已停用,等待审核", "the device is revoked; waiting for review"},
     {"refused", "审核未通过", "a reviewer refused the record"},
-    {"clock_ahead", "手机时间超前,请校准后重发", "the device's clock is ahead; correct and send again"},
+    {"clock_ahead", "手机时间超前,请校准后重发",
+     "the device's clock is ahead; correct and send again"},
     {"atomic", "同批记录中有未被接受的,整批请重发",
      "another record of the batch was not taken; send the batch again"},
     {"busy", "服务器繁忙,请稍后重发", "the server is busy; send again later"},
-    {"late", "补报:事件日期早于记录三十天以上", "late: the event is more than 30 days before the record"},
+    {"late", "补报:事件日期早于记录三十天以上",
+     "late: the event is more than 30 days before the record"},
     {"seq_reused", "设备序号重复", "the device used this sequence number before"},
 };
 

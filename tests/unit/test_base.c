@@ -23,10 +23,11 @@ Test(clock, parses_and_formats) {
 }
 
 Test(clock, refuses_malformed_times) {
-    static const char *const bad[] = {
-        "2019-06-12T10:05:12",       "2019-02-29T10:05:12Z", "2019-06-12T24:00:00Z",
-        "2019-06-12T10:05:12.Z",     "2019-06-12 10:05:12Z", "2019-06-12T10:05:12+0800",
-        "2019-06-12T23:58:60Z",      "",                     "2019-13-01T00:00:00Z"};
+    static const char *const bad[] = {"2019-06-12T10:05:12",  "2019-02-29T10:05:12Z",
+                                      "2019-06-12T24:00:00Z", "2019-06-12T10:05:12.Z",
+                                      "2019-06-12 10:05:12Z", "2019-06-12T10:05:12+0800",
+                                      "2019-06-12T23:58:60Z", "",
+                                      "2019-13-01T00:00:00Z"};
     int64_t ms;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_assert_not(parse(bad[i], &ms), "%s", bad[i]);

@@ -1,0 +1,399 @@
+#include "store.h"
+
+#include "hash.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define QUERIES_MAX 160
+#define MIGRATION_COUNT 1 /* files in schema/migrations */
+
+extern const char queries_sql[];
+extern const char migration_001_sql[];
+
+struct query {
+    const char *name; /* into queries_sql */
+    size_t name_size;
+    const char *sql;
+    size_t sql_size;
+    sqlite3_stmt *stmt;
+};
+
+struct store {
+    sqlite3 *db;
+    const struct clock *clock;
+    struct query queries[QUERIES_MAX];
+    size_t query_count;
+    struct err err;
+    int64_t rev;
+    int64_t rev_saved;
+    int64_t data_version;
+    char value[4096];
+};
+
+/* ---------------------------------------------------------------- SQL functions */
+
+static void fn_today(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    (void)v;
+    const struct store *s = sqlite3_user_data(c);
+    char day[11];
+    time_local_date(clock_wall_ms(s->clock), day);
+    sqlite3_result_text(c, day, 10, SQLITE_TRANSIENT);
+}
+
+static void fn_hlc_day(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    char day[11];
+    time_local_date(sqlite3_value_int64(v[0]) >> 16, day);
+    sqlite3_result_text(c, day, 10, SQLITE_TRANSIENT);
+}
+
+static void fn_unsealed(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    sqlite3_result_value(c, v[0]);
+}
+
+static void fn_id_text(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    const unsigned char *b = sqlite3_value_blob(v[0]);
+    if (!b || sqlite3_value_bytes(v[0]) != 16)
+        return;
+    char hex[33];
+    char text[37];
+    hex_encode(b, 16, hex);
+    snprintf(text, sizeof text, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
+             hex + 20);
+    sqlite3_result_text(c, text, 36, SQLITE_TRANSIENT);
+}
+
+static void fn_sample(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    const unsigned char *text = sqlite3_value_text(v[0]);
+    if (!text)
+        return;
+    unsigned char digest[SHA256_SIZE];
+    sha256(text, (size_t)sqlite3_value_bytes(v[0]), digest);
+    sqlite3_result_int64(c, (sqlite3_int64)(hash_head64(digest) % 100));
+}
+
+static void fn_param(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    struct store *s = sqlite3_user_data(c);
+    const char *name = (const char *)sqlite3_value_text(v[0]);
+    sqlite3_stmt *q = NULL;
+    if (!name || sqlite3_prepare_v2(s->db, "SELECT value FROM param WHERE name = ?", -1, &q, NULL))
+        return;
+    q_text(q, 1, name);
+    if (sqlite3_step(q) == SQLITE_ROW)
+        sqlite3_result_value(c, sqlite3_column_value(q, 0));
+    sqlite3_finalize(q);
+}
+
+static bool register_functions(struct store *s) {
+    static const struct {
+        const char *name;
+        int args;
+        int flags;
+        void (*fn)(sqlite3_context *, int, sqlite3_value **);
+    } functions[] = {
+        {"today", 0, SQLITE_DETERMINISTIC, fn_today},
+        {"hlc_day", 1, SQLITE_DETERMINISTIC, fn_hlc_day},
+        {"unsealed", 1, SQLITE_DETERMINISTIC, fn_unsealed},
+        {"id_text", 1, SQLITE_DETERMINISTIC, fn_id_text},
+        {"sample", 1, SQLITE_DETERMINISTIC, fn_sample},
+        {"param", 1, SQLITE_DETERMINISTIC, fn_param},
+    };
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        if (sqlite3_create_function(s->db, functions[i].name, functions[i].args,
+                                    SQLITE_UTF8 | functions[i].flags, s, functions[i].fn, NULL,
+                                    NULL))
+            return false;
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- named statements */
+
+/* queries.sql: "-- name" lines, each followed by one statement. */
+static void index_queries(struct store *s) {
+    const char *p = queries_sql;
+    while ((p = strstr(p, "-- name: "))) {
+        if (s->query_count == QUERIES_MAX)
+            abort();
+        struct query *q = &s->queries[s->query_count++];
+        q->name = p + 9;
+        q->name_size = strcspn(q->name, "\n");
+        q->sql = q->name + q->name_size;
+        const char *next = strstr(q->sql, "-- name: ");
+        q->sql_size = next ? (size_t)(next - q->sql) : strlen(q->sql);
+        p = q->sql;
+    }
+}
+
+sqlite3_stmt *store_query(struct store *s, const char *name) {
+    size_t size = strlen(name);
+    for (size_t i = 0; i < s->query_count; i++) {
+        struct query *q = &s->queries[i];
+        if (q->name_size != size || memcmp(q->name, name, size) != 0)
+            continue;
+        if (!q->stmt && sqlite3_prepare_v3(s->db, q->sql, (int)q->sql_size,
+                                           SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL)) {
+            fprintf(stderr, "zoufang: statement %s: %s\n", name, sqlite3_errmsg(s->db));
+            abort();
+        }
+        return q->stmt;
+    }
+    fprintf(stderr, "zoufang: no statement %s\n", name);
+    abort();
+}
+
+void q_text(sqlite3_stmt *q, int i, const char *text) {
+    sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
+}
+
+void q_text_n(sqlite3_stmt *q, int i, const char *text, size_t size) {
+    sqlite3_bind_text64(q, i, text, size, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void q_blob(sqlite3_stmt *q, int i, const void *data, size_t size) {
+    sqlite3_bind_blob64(q, i, data, size, SQLITE_STATIC);
+}
+
+void q_int(sqlite3_stmt *q, int i, int64_t v) {
+    sqlite3_bind_int64(q, i, v);
+}
+
+void q_null(sqlite3_stmt *q, int i) {
+    sqlite3_bind_null(q, i);
+}
+
+const char *q_col(sqlite3_stmt *q, int i) {
+    const char *text = (const char *)sqlite3_column_text(q, i);
+    return text ? text : "";
+}
+
+static void fail(struct store *s, const char *what) {
+    int code = sqlite3_errcode(s->db) & 0xff;
+    enum err_code kind = code == SQLITE_BUSY || code == SQLITE_LOCKED ? ERR_BUSY
+                         : code == SQLITE_FULL                        ? ERR_LIMIT
+                                                                      : ERR_IO;
+    err_set(&s->err, kind, "database: %s: %.160s", sqlite3_errmsg(s->db), what);
+}
+
+bool q_row(struct store *s, sqlite3_stmt *q) {
+    int rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW)
+        return true;
+    if (rc != SQLITE_DONE)
+        fail(s, sqlite3_sql(q));
+    sqlite3_reset(q);
+    return false;
+}
+
+void q_done(struct store *s, sqlite3_stmt *q) {
+    while (q_row(s, q))
+        ;
+}
+
+void q_end(sqlite3_stmt *q) {
+    sqlite3_reset(q);
+}
+
+void store_exec(struct store *s, const char *sql) {
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL))
+        fail(s, sql);
+}
+
+/* ---------------------------------------------------------------- open */
+
+static int64_t pragma_int(struct store *s, const char *sql) {
+    sqlite3_stmt *q = NULL;
+    int64_t v = 0;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &q, NULL)) {
+        fail(s, sql);
+        return 0;
+    }
+    if (q_row(s, q))
+        v = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    return v;
+}
+
+static void migrate(struct store *s, const char *path, enum store_mode mode) {
+    int64_t version = pragma_int(s, "PRAGMA user_version");
+    if (version > MIGRATION_COUNT || (mode == STORE_READ && version < MIGRATION_COUNT)) {
+        err_set(&s->err, ERR_INVALID, "%s: database version %lld, this program reads %d", path,
+                (long long)version, MIGRATION_COUNT);
+        return;
+    }
+    static const char *const migrations[] = {migration_001_sql};
+    for (int64_t i = version; i < MIGRATION_COUNT && !err_is_set(&s->err); i++) {
+        char done[64];
+        snprintf(done, sizeof done, "PRAGMA user_version = %lld; COMMIT", (long long)i + 1);
+        store_exec(s, "BEGIN IMMEDIATE");
+        store_exec(s, migrations[i]);
+        store_exec(s, done);
+    }
+}
+
+static void load_rev(struct store *s) {
+    s->rev = strtoll(store_meta(s, "rev"), NULL, 10);
+    s->rev_saved = s->rev;
+}
+
+static bool open_file(struct store *s, const char *path, enum store_mode mode, struct err *e) {
+    int flags = mode == STORE_READ     ? SQLITE_OPEN_READONLY
+                : mode == STORE_CREATE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+                                       : SQLITE_OPEN_READWRITE;
+    if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL))
+        return err_set(e, ERR_IO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
+    sqlite3_busy_timeout(s->db, 20000);
+    if (!register_functions(s))
+        return err_set(e, ERR_BUG, "%s: %s", path, sqlite3_errmsg(s->db));
+    if (mode == STORE_CREATE && pragma_int(s, "PRAGMA user_version") != 0)
+        return err_set(e, ERR_INVALID, "%s: exists already", path);
+    if (mode != STORE_READ)
+        store_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                      "PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864");
+    store_exec(s, "PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;"
+                  "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF");
+    migrate(s, path, mode);
+    return store_take_error(s, e);
+}
+
+struct store *store_open(const char *path, enum store_mode mode, const struct clock *clock,
+                         struct err *e) {
+    struct store *s = calloc(1, sizeof *s);
+    if (!s) {
+        err_set(e, ERR_LIMIT, "out of memory");
+        return NULL;
+    }
+    s->clock = clock;
+    index_queries(s);
+    if (!open_file(s, path, mode, e)) {
+        store_close(s);
+        return NULL;
+    }
+    load_rev(s);
+    s->data_version = pragma_int(s, "PRAGMA data_version");
+    return s;
+}
+
+void store_close(struct store *s) {
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->query_count; i++)
+        sqlite3_finalize(s->queries[i].stmt);
+    sqlite3_close(s->db);
+    free(s);
+}
+
+sqlite3 *store_db(struct store *s) {
+    return s->db;
+}
+
+/* ---------------------------------------------------------------- transactions */
+
+bool store_begin(struct store *s, struct err *e) {
+    s->err.code = ERR_NONE;
+    store_exec(s, "BEGIN IMMEDIATE");
+    if (!err_is_set(&s->err))
+        load_rev(s);
+    return store_take_error(s, e);
+}
+
+bool store_commit(struct store *s, struct err *e) {
+    if (!err_is_set(&s->err) && s->rev != s->rev_saved) {
+        char text[24];
+        snprintf(text, sizeof text, "%lld", (long long)s->rev);
+        store_set_meta(s, "rev", text);
+    }
+    if (!err_is_set(&s->err))
+        store_exec(s, "COMMIT");
+    if (err_is_set(&s->err)) {
+        store_rollback(s);
+        return store_take_error(s, e);
+    }
+    s->rev_saved = s->rev;
+    return true;
+}
+
+void store_rollback(struct store *s) {
+    if (!sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    s->rev = s->rev_saved;
+}
+
+bool store_failed(const struct store *s) {
+    return err_is_set(&s->err);
+}
+
+bool store_take_error(struct store *s, struct err *e) {
+    if (!err_is_set(&s->err))
+        return true;
+    err_set(e, s->err.code, "%s", s->err.msg);
+    s->err.code = ERR_NONE;
+    return false;
+}
+
+int64_t store_next_rev(struct store *s) {
+    return ++s->rev;
+}
+
+int64_t store_rev(struct store *s) {
+    return s->rev;
+}
+
+bool store_changed_elsewhere(struct store *s) {
+    sqlite3_stmt *q = store_query(s, "data_version");
+    int64_t version = s->data_version;
+    while (q_row(s, q))
+        version = sqlite3_column_int64(q, 0);
+    bool changed = version != s->data_version;
+    s->data_version = version;
+    return changed;
+}
+
+/* ---------------------------------------------------------------- small rows */
+
+static const char *value_of(struct store *s, const char *query, const char *name) {
+    sqlite3_stmt *q = store_query(s, query);
+    q_text(q, 1, name);
+    s->value[0] = '\0';
+    while (q_row(s, q))
+        snprintf(s->value, sizeof s->value, "%s", q_col(q, 0));
+    return s->value;
+}
+
+static void set_value(struct store *s, const char *query, const char *name, const char *value) {
+    sqlite3_stmt *q = store_query(s, query);
+    q_text(q, 1, name);
+    q_text(q, 2, value);
+    q_done(s, q);
+}
+
+const char *store_meta(struct store *s, const char *name) {
+    return value_of(s, "meta_get", name);
+}
+
+void store_set_meta(struct store *s, const char *name, const char *value) {
+    set_value(s, "meta_set", name, value);
+}
+
+const char *store_param(struct store *s, const char *name) {
+    return value_of(s, "param_get", name);
+}
+
+void store_set_param(struct store *s, const char *name, const char *value) {
+    set_value(s, "param_set", name, value);
+}
+
+void store_dirty(struct store *s, const char *level, const char *id, int64_t form_mask) {
+    sqlite3_stmt *q = store_query(s, "dirty_add");
+    q_text(q, 1, level);
+    q_text(q, 2, id);
+    q_int(q, 3, form_mask);
+    q_done(s, q);
+}
