@@ -42,7 +42,7 @@ struct incoming {
  * back-pressure: the broker then keeps what follows, but acknowledgements wait too, so whoever
  * makes room must not wait for one. */
 struct transport_events {
-    void (*up)(void *ctx, bool v5); /* connected, and every subscription is granted */
+    void (*up)(void *ctx, bool v5); /* connected, every subscription granted */
     void (*down)(void *ctx);        /* after an `up`: the connection is gone */
     void (*message)(void *ctx, const struct incoming *m);
     void (*acked)(void *ctx, uint64_t token);  /* the broker has it */
