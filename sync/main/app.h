@@ -1,0 +1,38 @@
+/* What the subcommands share. A command is `int cmd_NAME(struct app *a)`: it reads its options
+ * from a->argc/argv (argv[0] is the subcommand), writes results to stdout, errors to stderr, and
+ * returns the exit status: 0 done, 1 bad input, 2 usage, 3 environment. */
+#ifndef APP_H
+#define APP_H
+
+#include "clock.h"
+#include "core.h"
+#include "err.h"
+#include "rng.h"
+
+#include <stdio.h>
+
+struct app {
+    int argc;
+    char **argv;
+    const char *dir;        /* --data, or NULL */
+    char schema_dir[512];   /* --schema-dir, $ZOUFANG_SCHEMA, DIR's configuration or the installed one */
+    bool json;              /* --json */
+    struct system_clock system_clock; /* offset set by --clock */
+    struct clock clock;
+    struct rng rng;
+};
+
+/* Takes --data DIR, --schema-dir DIR, --json, --clock TIME, --log-level out of a->argv; what is
+ * left is the command's. false = usage error, said on stderr. Called by main before the command. */
+bool app_common_options(struct app *a);
+/* "zoufang COMMAND: message" on stderr; returns the exit status for the error. */
+int app_fail(const struct app *a, const struct err *e);
+/* A usage error: message, then the command's usage line; returns 2. */
+int app_usage(const struct app *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* core_open on a->dir with its clock and chance; NULL = said on stderr, *ret_status set. */
+struct core *app_open_core(struct app *a, int *ret_status);
+
+/* A progress line on stderr: redrawn in place on a terminal, else one line every 10 %. */
+void app_progress(const char *what, size_t done, size_t total);
+
+#endif
