@@ -13,7 +13,7 @@ CREATE TABLE record(
   form     TEXT NOT NULL,
   fv       INTEGER NOT NULL,
   outcome  INTEGER NOT NULL,             -- 1 stored, 2 held, 3 rejected
-  effect   INTEGER NOT NULL,             -- 1 current, 0 replaced by an amendment, -1 withdrawn
+  effect   INTEGER NOT NULL,             -- 1 current, 0 replaced, -1 withdrawn, -2 without effect
   subject  TEXT NOT NULL,
   place    TEXT NOT NULL,                -- division code that decides scope, '' while unknown
   hlc      INTEGER NOT NULL,
@@ -25,6 +25,7 @@ CREATE TABLE record(
   rev      INTEGER NOT NULL,
   amends   BLOB,
   body     TEXT NOT NULL,                -- the record's JSON as it came
+  class    INTEGER NOT NULL,             -- 0, or 5: covert work, seen by the covert team and the county only
   problems TEXT                          -- JSON array: errors, of a stored record warnings
 ) STRICT;
 CREATE INDEX record_subject ON record(subject, form, hlc);
@@ -165,5 +166,5 @@ CREATE TABLE indicator(
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW stored_record AS
-  SELECT rec, id, form, subject, place, hlc, author, device, rev, received_ms, amends, body
+  SELECT rec, id, form, subject, place, hlc, author, device, rev, received_ms, amends, class, body
   FROM record WHERE outcome = 1 AND effect = 1;

@@ -1,0 +1,73 @@
+#include "slice.h"
+
+#include <string.h>
+
+static const char *skip_space(const char *p) {
+    while (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')
+        p++;
+    return p;
+}
+
+/* Past a string; p stands on its opening quote. */
+static const char *skip_string(const char *p) {
+    for (p++; *p != '"'; p++) {
+        if (*p == '\\')
+            p++;
+    }
+    return p + 1;
+}
+
+static const char *skip_value(const char *p) {
+    if (*p == '"')
+        return skip_string(p);
+    if (*p != '{' && *p != '[') {
+        while (*p && !strchr(",]} \t\n\r", *p))
+            p++;
+        return p;
+    }
+    int depth = 0;
+    do {
+        if (*p == '"') {
+            p = skip_string(p);
+            continue;
+        }
+        if (*p == '{' || *p == '[')
+            depth++;
+        else if (*p == '}' || *p == ']')
+            depth--;
+        p++;
+    } while (depth);
+    return p;
+}
+
+bool slice_member(struct slice object, const char *key, struct slice *ret) {
+    size_t key_size = strlen(key);
+    const char *p = skip_space(object.text + 1);
+    while (*p == '"') {
+        const char *name = p + 1;
+        p = skip_string(p);
+        bool found = (size_t)(p - name) - 1 == key_size && memcmp(name, key, key_size) == 0;
+        p = skip_space(skip_space(p) + 1); /* the colon */
+        const char *end = skip_value(p);
+        if (found) {
+            *ret = (struct slice){p, (size_t)(end - p)};
+            return true;
+        }
+        p = skip_space(end);
+        if (*p == ',')
+            p = skip_space(p + 1);
+    }
+    return false;
+}
+
+bool slice_next(struct slice array, size_t *pos, struct slice *ret) {
+    const char *p = skip_space(array.text + (*pos ? *pos : 1));
+    if (*p == ',')
+        p = skip_space(p + 1);
+    if (*p == ']')
+        return false;
+    const char *end = skip_value(p);
+    *ret = (struct slice){p, (size_t)(end - p)};
+    *pos = (size_t)(end - array.text);
+    return true;
+}
