@@ -202,13 +202,13 @@ static bool ports_check(const struct broker *b, struct err *e) {
 /* ---- a broker left behind ---------------------------------------------------------------------
  */
 
-/* The process that the pid file names, if it runs this directory's configuration; else 0. */
-static pid_t orphan_pid(const struct broker *b) {
+/* The process that DIR/mosquitto.pid names, if it runs DIR/mosquitto.conf; else 0. */
+static pid_t find_in(const char *dir) {
     char path[PATH_MAX + 32];
     char conf[PATH_MAX + 32];
     long pid = 0;
-    snprintf(path, sizeof path, "%s/mosquitto.pid", b->dir);
-    snprintf(conf, sizeof conf, "%s/mosquitto.conf", b->dir);
+    snprintf(path, sizeof path, "%s/mosquitto.pid", dir);
+    snprintf(conf, sizeof conf, "%s/mosquitto.conf", dir);
     FILE *in = fopen(path, "re");
     if (!in)
         return 0;
@@ -226,8 +226,15 @@ static pid_t orphan_pid(const struct broker *b) {
     return memmem(line, size, conf, strlen(conf) + 1) ? (pid_t)pid : 0;
 }
 
+pid_t broker_find(const char *dir) {
+    char path[PATH_MAX];
+    char real[PATH_MAX];
+    snprintf(path, sizeof path, "%s/broker", dir);
+    return realpath(path, real) ? find_in(real) : 0;
+}
+
 static void end_orphan(const struct broker *b) {
-    pid_t pid = orphan_pid(b);
+    pid_t pid = find_in(b->dir);
     int pidfd = pid ? pidfd_open_cloexec(pid) : -1;
     if (pidfd < 0)
         return;

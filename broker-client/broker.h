@@ -33,6 +33,10 @@ pid_t broker_pid(const struct broker *b);
 /* SIGTERM, and SIGKILL after 10 s; frees. NULL is allowed. */
 void broker_stop(struct broker *b);
 
+/* The process id of the private broker that runs for data directory `dir`, whoever started it; 0 if
+ * there is none. Any thread. */
+pid_t broker_find(const char *dir);
+
 /* The settings that Zoufang needs of any Mosquitto, except listeners, users and files. */
 void broker_write_settings(FILE *out);
 
