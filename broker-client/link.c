@@ -329,10 +329,12 @@ static void on_subscribed(void *context, MQTTAsync_successData *data) {
     set_phase(l, SUBSCRIBING, SUBSCRIBED);
 }
 
+/* Paho fills the list only if there is more than one filter. */
 static void on_subscribed5(void *context, MQTTAsync_successData5 *data) {
     struct link *l = context;
-    for (int i = 0; i < data->alt.sub.reasonCodeCount && data->alt.sub.reasonCodes; i++) {
-        int reason = (int)data->alt.sub.reasonCodes[i];
+    int count = subscription_count(&l->options);
+    for (int i = 0; i < count; i++) {
+        int reason = (int)(count == 1 ? data->reasonCode : data->alt.sub.reasonCodes[i]);
         if (reason >= MQTTREASONCODE_UNSPECIFIED_ERROR) {
             lose(l, "subscription refused", reason, l->options.subscriptions[i].filter);
             return;
