@@ -109,8 +109,9 @@ static bool roles_of(struct loader *l, const json_t *list, uint32_t *ret) {
 /* ---------------------------------------------------------------- every subschema */
 
 static const char *const root_members[] = {
-    "x-form",  "x-version", "x-label",  "x-kind",   "x-roles",  "x-subject", "x-class",
-    "x-gates", "x-checks",  "x-entity", "x-writes", "x-hidden", "x-error",   NULL};
+    "x-form",  "x-version",     "x-label",      "x-kind",   "x-roles",     "x-subject",
+    "x-class", "x-gates",       "x-checks",     "x-entity", "x-writes",    "x-hidden",
+    "x-error", "x-by-register", "x-area-roles", "x-opens",  "x-exclusive", NULL};
 static const char *const property_members[] = {"x-label",    "x-class", "x-fact", "x-fact-roles",
                                                "x-required", "x-error", "x-code", NULL};
 static const char *const maps_of_schemas[] = {"properties", "patternProperties", "$defs",
@@ -484,6 +485,20 @@ static bool read_head(struct loader *l) {
            class_of(l, root, 0, &f->sensitivity) && read_entity(l);
 }
 
+/* How the record's authority is judged, and what else it brings about. */
+static bool read_acts(struct loader *l) {
+    struct form *f = &l->f->form;
+    const json_t *root = l->f->root;
+    const json_t *area = json_object_get(root, "x-area-roles");
+    const json_t *opens = json_object_get(root, "x-opens");
+    f->by_register = json_is_true(json_object_get(root, "x-by-register"));
+    f->exclusive = json_object_get(root, "x-exclusive");
+    f->opens = opens && json_is_string(opens) ? subject_kind_by_name(json_string_value(opens)) : 0;
+    if (opens && !f->opens)
+        return fail(l, "x-opens must be a kind of subject", "");
+    return !area || roles_of(l, area, &f->area_roles);
+}
+
 static bool read_hidden(struct loader *l) {
     const json_t *hidden = json_object_get(l->f->root, "x-hidden");
     l->f->hidden_sql = json_string_value(hidden);
@@ -532,7 +547,7 @@ static bool compile(struct loader *l) {
 }
 
 static bool read_form(struct loader *l) {
-    return walk(l, l->f->root, root_members) && read_head(l) && read_hidden(l) &&
+    return walk(l, l->f->root, root_members) && read_head(l) && read_acts(l) && read_hidden(l) &&
            read_properties(l, l->f->root, NULL, 0) &&
            read_list(l, "x-writes", FORM_WRITES_MAX, read_write) &&
            read_list(l, "x-gates", FORM_GATES_MAX, read_gate) &&
