@@ -82,7 +82,11 @@ struct form {
     size_t gate_count;
     const struct form_check *checks;
     size_t check_count;
-    struct form_own *own; /* of form*.c */
+    bool by_register;    /* scope is judged by the register alone, not by assignments */
+    uint32_t area_roles; /* roles that may act on others' records in their area of the register */
+    unsigned opens;      /* kind of entity that the record itself becomes, e.g. a finding */
+    const json_t *exclusive; /* {"member": [values]}: one at a time of these, else NULL */
+    struct form_own *own;    /* of form*.c */
 };
 
 struct form_catalog;
