@@ -114,7 +114,8 @@ bool access_wait(const struct access_wait_options *o, struct err *e) {
     while (answer != wanted && left_ms(o, deadline_us) > 0) {
         if (answer != NONE)
             await(&p, RETRY_MS);
-        answer = attempt(o, &p, left_ms(o, deadline_us));
+        enum answer now = attempt(o, &p, left_ms(o, deadline_us));
+        answer = now == NONE ? answer : now; /* the last one runs out of time */
     }
     MQTTAsync_destroy(&keeper);
     probe_fini(&p);

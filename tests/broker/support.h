@@ -303,6 +303,17 @@ static inline void broker_kill(struct broker *b, bool forget) {
         unlink(in_dir("broker/mosquitto.db"));
 }
 
+/* Makes the private broker save its sessions and messages, as it does every 30 s. */
+static inline void broker_save(const struct broker *b) {
+    struct timespec step = {0, 10000000};
+    struct stat st;
+    unlink(in_dir("broker/mosquitto.db"));
+    kill(broker_pid(b), SIGUSR1);
+    for (int i = 0; i < 500 && stat(in_dir("broker/mosquitto.db"), &st) != 0; i++)
+        nanosleep(&step, NULL);
+    cr_assert_eq(stat(in_dir("broker/mosquitto.db"), &st), 0, "the broker does not save");
+}
+
 static inline void broker_again(struct broker *b) {
     struct timespec ts = {0};
     int ms;
