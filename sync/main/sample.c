@@ -89,7 +89,7 @@ static void emit_unit(struct emit *e, const char *id, const char *name, const ch
 static void emit_towns(struct emit *e) {
     char county[13];
     snprintf(county, sizeof county, "%s000000", e->s->county);
-    emit_division(e, county, "示例县", "county", NULL);
+    emit_division(e, county, e->s->name, "county", NULL);
     for (size_t i = 0; i < e->s->town_count; i++) {
         const struct plan_town *t = &e->s->towns[i];
         char code[13];
@@ -102,13 +102,13 @@ static void emit_towns(struct emit *e) {
 }
 
 static void emit_units(struct emit *e) {
-    static const char *const county[][3] = {
+    static const char *const county[PLAN_COUNTY_UNITS][3] = {
         {"U-CO", "县指挥部", "指挥部"},     {"U-JW", "县纪检监察部门", "纪检监察"},
         {"U-AF", "县暗访专班", "专班"},     {"U-ZJ", "县住建部门", "行业部门"},
         {"U-SL", "县水利部门", "行业部门"}, {"U-JY", "县教育部门", "行业部门"},
         {"U-WJ", "县卫健部门", "行业部门"},
     };
-    for (size_t i = 0; i < sizeof county / sizeof *county; i++)
+    for (size_t i = 0; i < PLAN_COUNTY_UNITS; i++)
         emit_unit(e, county[i][0], county[i][1], "county", county[i][2]);
     for (size_t i = 1; i <= e->s->helper_units; i++) {
         char id[UNIT_ID_SIZE];

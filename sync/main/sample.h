@@ -31,10 +31,10 @@ struct sample_counts {
 
 struct sample;
 
-/* Plans the county with this 6-digit code. small: 2 townships, 6 villages, 600 households with
- * proportionate targets. The ids of the protocol's examples are in both. NULL and *e without
- * memory. */
-struct sample *sample_create(const char *county, bool small, struct err *e);
+/* Plans the county with this 6-digit code; name (kept) may be NULL. small: 2 townships, 6 villages,
+ * 600 households with proportionate targets. The ids of the protocol's examples are in both. NULL
+ * and *e without memory. */
+struct sample *sample_create(const char *county, const char *name, bool small, struct err *e);
 void sample_destroy(struct sample *s);
 
 const struct sample_counts *sample_counts(const struct sample *s);

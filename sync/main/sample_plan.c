@@ -347,8 +347,6 @@ static void plan_poverty(struct sample *s) {
 
 static void count_lists(struct sample *s) {
     struct sample_counts *c = &s->counts;
-    c->townships = s->town_count;
-    c->villages = s->village_count;
     for (size_t i = 0; i < s->village_count; i++) {
         const struct plan_village *v = &s->villages[i];
         c->exit_persons += v->exit_persons;
@@ -356,7 +354,20 @@ static void count_lists(struct sample *s) {
         c->water_persons += v->water_persons;
         c->exit_villages += v->poor;
         c->water_villages += v->water;
+        c->records += 1u + v->poor + v->water + (v->exit_persons > 0) + (v->relocated_persons > 0) +
+                      (v->water_persons > 0);
     }
+}
+
+static void count_records(struct sample *s) {
+    struct sample_counts *c = &s->counts;
+    size_t divisions = 1 + s->town_count + s->village_count;
+    c->townships = s->town_count;
+    c->villages = s->village_count;
+    c->units = PLAN_COUNTY_UNITS + s->helper_units + s->town_count + s->village_count;
+    c->assignments += s->town_count + 3 * s->village_count;
+    count_lists(s);
+    c->records += divisions + c->units + c->cadres + c->assignments + c->households + c->persons;
 }
 
 static bool plan(struct sample *s, const struct shape *shape) {
@@ -375,14 +386,15 @@ static bool plan(struct sample *s, const struct shape *shape) {
     if (!plan_cadres(s))
         return false;
     plan_helpers(s);
-    count_lists(s);
+    count_records(s);
     return true;
 }
 
-struct sample *sample_create(const char *county, bool small, struct err *e) {
+struct sample *sample_create(const char *county, const char *name, bool small, struct err *e) {
     struct sample *s = calloc(1, sizeof *s);
     if (s) {
         snprintf(s->county, sizeof s->county, "%s", county);
+        s->name = name ? name : "示例县";
         s->small = small;
         s->rng = rng_seeded_make(&s->seeded, SAMPLE_SEED);
         if (plan(s, small ? &small_shape : &full_shape))

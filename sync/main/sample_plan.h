@@ -10,6 +10,7 @@
 #define TOWNS_MAX 16
 #define VILLAGES_MAX 176
 #define UNIT_ID_SIZE 16
+#define PLAN_COUNTY_UNITS 7
 
 struct plan_town {
     const char *code; /* 3 digits */
@@ -52,6 +53,7 @@ struct plan_cadre {
 
 struct sample {
     char county[7];
+    const char *name;
     bool small;
     struct rng_seeded seeded;
     struct rng rng;
