@@ -619,7 +619,8 @@ bool regex_is_valid(struct regex_scratch *t, const char *pattern, size_t size) {
     size_t mark = t->compile_arena.used;
     int code = 0;
     pcre2_code *compiled = compile(t->translated, translated_size, t->compile_context, &code);
-    bool valid = compiled && small_enough(compiled);
+    bool valid =
+        compiled ? small_enough(compiled) : code == PCRE2_ERROR_LOOKBEHIND_NOT_FIXED_LENGTH;
     t->compile_arena.used = mark;
     return valid;
 }

@@ -35,7 +35,8 @@ void regex_scratch_destroy(struct regex_scratch *t);
 enum regex_result regex_match(const struct regex *re, struct regex_scratch *t, const char *text,
                               size_t size, uint64_t *budget);
 
-/* Is this a regular expression that regex_compile would take? Does not allocate. */
+/* Is this a regular expression of ECMA-262 (as supported here, but with any lookbehind)? Does not
+ * allocate. */
 bool regex_is_valid(struct regex_scratch *t, const char *pattern, size_t size);
 
 #endif

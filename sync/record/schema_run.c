@@ -301,10 +301,34 @@ static bool missing(struct schema_run *r, const struct schema_object *o, const j
     return false;
 }
 
+/* The same as walking over the members, where only those that the schema names matter and they are
+ * few: the conditions of a form. */
+static bool named_members(struct schema_run *r, const struct schema_table *t,
+                          const json_t *object) {
+    bool valid = true;
+    for (uint32_t i = t->entry_first; i < t->entry_first + t->entry_count && !stops(r, valid);
+         i++) {
+        const struct schema_entry *entry = &r->s->entries[i];
+        struct member m = {r->s->pool + entry->name.offset, entry->name.size, NULL};
+        m.json = json_object_getn(object, m.key, m.size);
+        if (!m.json && entry->required)
+            valid = schema_fail_required(r, entry);
+        if (m.json && entry->node != NONE)
+            valid = member(r, entry->node, &m, entry->label) && valid;
+    }
+    return valid;
+}
+
+static bool only_named(const struct schema_object *o, const struct evaluated *ev) {
+    return !ev && o->pattern_count == 0 && o->additional == NONE && o->names == NONE;
+}
+
 static bool object_fits(struct schema_run *r, const struct schema_ins *ins, const struct value *v,
                         struct evaluated *ev) {
     const struct schema_object *o = &r->s->objects[ins->a];
     json_t *object = iterable(v->json);
+    if (only_named(o, ev) && o->table.entry_count <= json_object_size(object) / 2)
+        return spend(r, o->table.entry_count) && named_members(r, &o->table, object);
     uint32_t required = 0;
     bool valid = true;
     size_t position = 0;
@@ -537,7 +561,8 @@ static bool conditional(struct schema_run *r, const struct schema_ins *ins, cons
 }
 
 static bool negation(struct schema_run *r, const struct schema_ins *ins, const struct value *v) {
-    return !test(r, ins->a, v, NULL) || schema_fail(r, ins);
+    bool fits = test(r, ins->a, v, NULL);
+    return !fits || r->undecided || schema_fail(r, ins);
 }
 
 /* ---- evaluation --------------------------------------------------------------------------- */
