@@ -148,6 +148,8 @@ static bool fill_codes(struct loader *l, json_t *schema) {
         return true;
     if (!list)
         return fail(l, "unknown code list ", json_is_string(name) ? json_string_value(name) : "");
+    if (json_object_get(schema, "allOf"))
+        return fail(l, "x-code and allOf do not go together", "");
     if (json_object_get(schema, "enum"))
         return check_enum(l, json_object_get(schema, "enum"), list);
     json_t *codes = json_array();
@@ -489,14 +491,20 @@ static bool read_head(struct loader *l) {
 static bool read_acts(struct loader *l) {
     struct form *f = &l->f->form;
     const json_t *root = l->f->root;
-    const json_t *area = json_object_get(root, "x-area-roles");
+    const json_t *area_roles = json_object_get(root, "x-area-roles");
     const json_t *opens = json_object_get(root, "x-opens");
     f->by_register = json_is_true(json_object_get(root, "x-by-register"));
     f->exclusive = json_object_get(root, "x-exclusive");
-    f->opens = opens && json_is_string(opens) ? subject_kind_by_name(json_string_value(opens)) : 0;
+    f->opens = json_is_string(opens) ? subject_kind_by_name(json_string_value(opens)) : 0;
     if (opens && !f->opens)
         return fail(l, "x-opens must be a kind of subject", "");
-    return !area || roles_of(l, area, &f->area_roles);
+    const char *key;
+    json_t *values;
+    json_object_foreach((json_t *)(uintptr_t)f->exclusive, key, values) {
+        if (!json_is_array(values))
+            return fail(l, "x-exclusive must hold arrays of values", "");
+    }
+    return !area_roles || roles_of(l, area_roles, &f->area_roles);
 }
 
 static bool read_hidden(struct loader *l) {
@@ -533,6 +541,63 @@ static void lend_labels(json_t *schema, const json_t *properties) {
     }
 }
 
+/* "应为甲、乙或丙" with the labels of the codes that the enum allows. */
+static json_t *enum_sentences(const struct loader *l, const json_t *schema) {
+    const json_t *list =
+        json_object_get(l->c->codes, json_string_value(json_object_get(schema, "x-code")));
+    const json_t *label = json_object_get(schema, "x-label");
+    const json_t *codes = json_object_get(schema, "enum");
+    const char *name = json_string_value(json_object_get(label, "zh"));
+    struct buf zh, en;
+    buf_init(&zh, 64 * 1024);
+    buf_init(&en, 64 * 1024);
+    buf_add_fmt(&zh, "%s应为", name ? name : "");
+    name = json_string_value(json_object_get(label, "en"));
+    buf_add_fmt(&en, "%s must be", name ? name : "this");
+    size_t count = json_array_size(codes);
+    while (count && json_is_null(json_array_get(codes, count - 1)))
+        count--;
+    for (size_t i = 0; i < count; i++) {
+        const json_t *code = json_object_get(list, json_string_value(json_array_get(codes, i)));
+        bool last = i + 1 == count && i > 0;
+        buf_add_fmt(&zh, "%s%s",
+                    last ? "或"
+                    : i  ? "、"
+                         : "",
+                    json_string_value(json_object_get(code, "zh")));
+        buf_add_fmt(&en, "%s%s (%s)",
+                    last ? " or "
+                    : i  ? ", "
+                         : " ",
+                    json_string_value(json_array_get(codes, i)),
+                    json_string_value(json_object_get(code, "en")));
+    }
+    json_t *error = json_pack("{s:s, s:s, s:s}", "zh", zh.data, "en", en.data, "code", "enum");
+    buf_fini(&zh);
+    buf_fini(&en);
+    return error;
+}
+
+/* A code that is not on its list is told by the labels, not by the identifiers of the enum. */
+static void name_codes(const struct loader *l, json_t *schema) {
+    const char *key;
+    json_t *member;
+    if (json_object_get(schema, "x-code") && !json_object_get(schema, "x-error")) {
+        json_t *rule = json_pack("{s:O, s:o}", "enum", json_object_get(schema, "enum"), "x-error",
+                                 enum_sentences(l, schema));
+        if (!rule || json_object_get(schema, "allOf"))
+            abort();
+        json_object_del(schema, "enum");
+        json_object_set_new(schema, "allOf", json_pack("[o]", rule));
+        return;
+    }
+    json_object_foreach(schema, key, member) {
+        name_codes(l, member);
+    }
+    for (size_t i = 0; i < json_array_size(schema); i++)
+        name_codes(l, json_array_get(schema, i));
+}
+
 static bool compile(struct loader *l) {
     struct form_own *f = l->f;
     f->text = json_dumps(f->root, JSON_COMPACT);
@@ -541,6 +606,7 @@ static bool compile(struct loader *l) {
         abort();
     f->text_size = strlen(f->text);
     lend_labels(copy, json_object_get(f->root, "properties"));
+    name_codes(l, json_object_get(copy, "properties"));
     f->schema = schema_compile(copy, SCHEMA_ASSERT_FORMAT, l->e);
     json_decref(copy);
     return f->schema && form_run_try(f, l->e);
