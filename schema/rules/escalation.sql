@@ -1,0 +1,12 @@
+-- fold: 2-escalation
+-- How far an overdue task has gone up: the village at once, then the township, the county, and for
+-- a decision about discipline; in half the days for the most urgent.
+SELECT id, CASE
+    WHEN days >= iif(priority = 1, 8, 15) THEN 'discipline'
+    WHEN days >= iif(priority = 1, 4, 7) THEN 'county'
+    WHEN days >= iif(priority = 1, 2, 3) THEN 'township'
+    WHEN days > 0 THEN 'village'
+    ELSE '' END AS escalated
+  FROM (SELECT id, priority,
+               julianday(iif(closed = '', today(), closed)) - julianday(due) AS days
+          FROM wanted WHERE state <> 'void')

@@ -1,0 +1,37 @@
+-- fold: 1-task-state
+-- forms: task.update
+-- What people say about a task, in the order of their stamps: its assignee accepts and reports it,
+-- its verifier returns what was reported, the county extends it (never past the stop) or calls it
+-- off. Anything else has no effect.
+WITH said AS MATERIALIZED (
+  SELECT w.id, w.due, w.stop, w.state AS base, r.hlc, r.id AS rid, hlc_day(r.hlc) AS day,
+         r.body ->> '$.data.state' AS state, r.body ->> '$.data.due' AS new_due,
+         r.author = w.assignee OR a.doc ->> '$.role' = w.assignee_role AS doer,
+         a.doc ->> '$.role' = w.verifier_role AS verifier, a.doc ->> '$.role' = 'CO' AS county
+    FROM wanted w
+    CROSS JOIN stored_record r ON r.subject = w.id AND r.form = 'task.update'
+    LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
+   WHERE w.closed = '' AND hlc_day(r.hlc) >= w.opened),
+handed AS MATERIALIZED (
+  SELECT *, lag(state) OVER (PARTITION BY id ORDER BY hlc, rid) AS before
+    FROM said WHERE (state = 'reported' AND doer) OR (state = 'returned' AND (verifier OR county))),
+step AS MATERIALIZED (
+  SELECT id, state, row_number() OVER (PARTITION BY id ORDER BY hlc, rid) AS n FROM (
+    SELECT id, state, hlc, rid FROM handed WHERE state = 'reported' OR before = 'reported'
+    UNION ALL SELECT id, state, hlc, rid FROM said WHERE state = 'accepted' AND doer)),
+-- the last return, and what came after it
+told AS MATERIALIZED (
+  SELECT s.id, CASE max(CASE s.state WHEN 'reported' THEN 3 WHEN 'accepted' THEN 2 ELSE 1 END)
+                 WHEN 3 THEN 'reported' WHEN 2 THEN 'accepted' ELSE 'returned' END AS state
+    FROM step s
+   WHERE s.n >= coalesce((SELECT max(x.n) FROM step x WHERE x.id = s.id AND x.state = 'returned'), 0)
+   GROUP BY s.id)
+SELECT s.id,
+  CASE WHEN max(s.county AND s.state = 'void') THEN 'void'
+       WHEN s.base NOT IN ('open', 'returned', 'reopened') THEN s.base
+       ELSE coalesce((SELECT t.state FROM told t WHERE t.id = s.id), s.base) END AS state,
+  coalesce(min(iif(s.county AND s.state = 'void', s.day, NULL)), '') AS closed,
+  coalesce((SELECT min(x.new_due, coalesce(x.stop, x.new_due)) FROM said x
+     WHERE x.id = s.id AND x.county AND x.new_due IS NOT NULL
+     ORDER BY x.hlc DESC, x.rid DESC LIMIT 1), s.due) AS due
+  FROM said s GROUP BY s.id

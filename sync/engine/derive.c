@@ -1,0 +1,350 @@
+#include "derive_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX (256u * 1024) /* a status message */
+#define MARK_CHUNK 5000        /* entities marked in one transaction */
+
+extern const char derive_sql[];
+
+/* ---------------------------------------------------------------- statements */
+
+bool derive_queries_init(struct derive *d) {
+    const char *p = derive_sql;
+    while ((p = strstr(p, "-- name: "))) {
+        if (d->query_count == DERIVE_QUERIES_MAX)
+            return false;
+        struct derive_query *q = &d->queries[d->query_count++];
+        q->name = p + 9;
+        q->name_size = strcspn(q->name, "\n");
+        q->sql = q->name + q->name_size;
+        const char *next = strstr(q->sql, "-- name: ");
+        q->sql_size = next ? (size_t)(next - q->sql) : strlen(q->sql);
+        p = q->sql;
+    }
+    return true;
+}
+
+void derive_queries_fini(struct derive *d) {
+    for (size_t i = 0; i < d->query_count; i++)
+        sqlite3_finalize(d->queries[i].stmt);
+}
+
+static struct derive_query *find_query(struct derive *d, const char *name) {
+    size_t size = strlen(name);
+    for (size_t i = 0; i < d->query_count; i++) {
+        struct derive_query *q = &d->queries[i];
+        if (q->name_size == size && memcmp(q->name, name, size) == 0)
+            return q;
+    }
+    fprintf(stderr, "zoufang: no statement %s\n", name);
+    abort();
+}
+
+sqlite3_stmt *derive_q(struct derive *d, const char *name) {
+    struct derive_query *q = find_query(d, name);
+    sqlite3 *db = store_db(d->store);
+    if (!q->stmt && sqlite3_prepare_v3(db, q->sql, (int)q->sql_size, SQLITE_PREPARE_PERSISTENT,
+                                       &q->stmt, NULL)) {
+        fprintf(stderr, "zoufang: statement %s: %s\n", name, sqlite3_errmsg(db));
+        abort();
+    }
+    return q->stmt;
+}
+
+void derive_do(struct derive *d, const char *name) {
+    q_done(d->store, derive_q(d, name));
+}
+
+int64_t derive_ask(struct derive *d, const char *name) {
+    sqlite3_stmt *q = derive_q(d, name);
+    int64_t v = 0;
+    if (q_row(d->store, q)) {
+        v = sqlite3_column_int64(q, 0);
+        q_end(q);
+    }
+    return v;
+}
+
+void derive_script(struct derive *d, const char *name) {
+    struct derive_query *q = find_query(d, name);
+    char *sql = strndup(q->sql, q->sql_size);
+    if (sql)
+        store_exec(d->store, sql);
+    free(sql);
+}
+
+/* ---------------------------------------------------------------- life */
+
+/* id_blob(text): a record id as it stands in the log. */
+static void fn_id_blob(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    const char *text = (const char *)sqlite3_value_text(v[0]);
+    unsigned char id[16] = {0};
+    int digits = 0;
+    for (; text && *text; text++) {
+        const char *hex = "0123456789abcdef";
+        const char *at = strchr(hex, *text);
+        if (*text == '-')
+            continue;
+        if (!at || digits == 32)
+            return;
+        id[digits / 2] = (unsigned char)((id[digits / 2] << 4) | (at - hex));
+        digits++;
+    }
+    if (digits == 32)
+        sqlite3_result_blob(c, id, sizeof id, SQLITE_TRANSIENT);
+}
+
+static bool open_files(struct derive *d, const char *schema_dir, struct err *e) {
+    if (sqlite3_create_function(store_db(d->store), "id_blob", 1,
+                                SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, fn_id_blob, NULL, NULL))
+        return err_set(e, ERR_BUG, "id_blob: %s", sqlite3_errmsg(store_db(d->store)));
+    if (!derive_queries_init(d))
+        return err_set(e, ERR_BUG, "derive.sql: too many statements");
+    if (!store_begin(d->store, e))
+        return false;
+    derive_script(d, "temp_tables");
+    if (!store_failed(d->store) && !derive_files_load(d, schema_dir, e)) {
+        store_rollback(d->store);
+        return false;
+    }
+    return store_commit(d->store, e);
+}
+
+struct derive *derive_create(struct store *store, const struct clock *clock, const char *schema_dir,
+                             const char *county6, struct err *e) {
+    struct derive *d = calloc(1, sizeof *d);
+    if (!d) {
+        err_set(e, ERR_LIMIT, "out of memory");
+        return NULL;
+    }
+    d->store = store;
+    d->clock = clock;
+    snprintf(d->county, sizeof d->county, "%s", county6);
+    buf_init(&d->text, TEXT_MAX);
+    if (!open_files(d, schema_dir, e)) {
+        derive_destroy(d);
+        return NULL;
+    }
+    return d;
+}
+
+void derive_destroy(struct derive *d) {
+    if (!d)
+        return;
+    for (size_t i = 0; i < d->file_count; i++) {
+        sqlite3_finalize(d->files[i].stmt);
+        free(d->files[i].sql);
+    }
+    derive_queries_fini(d);
+    buf_fini(&d->text);
+    free(d);
+}
+
+bool derive_file_sql(const struct derive *d, size_t i, const char **ret_name,
+                     const char **ret_sql) {
+    if (i >= d->file_count)
+        return false;
+    *ret_name = d->files[i].path;
+    *ret_sql = d->files[i].sql;
+    return true;
+}
+
+/* ---------------------------------------------------------------- a slice */
+
+bool derive_changed(struct derive *d, const struct derive_file *f) {
+    if (!(d->slice_any & f->forms))
+        return false;
+    bool all = (d->slice_all & f->forms) != 0;
+    if (all && d->changed_is_slice)
+        return true;
+    derive_do(d, "changed_clear");
+    sqlite3_stmt *q = derive_q(d, "changed_fill");
+    q_int(q, 1, f->forms);
+    q_done(d->store, q);
+    d->changed_is_slice = all;
+    return true;
+}
+
+void derive_file_run(struct derive *d, struct derive_file *f) {
+    q_done(d->store, f->stmt);
+}
+
+int64_t derive_revs(struct derive *d) {
+    int64_t base = store_rev(d->store);
+    for (int64_t n = derive_ask(d, "todo_count"); n > 0; n--)
+        store_next_rev(d->store);
+    return base;
+}
+
+/* Moves rows of one level from dirty to temp.slice; returns how many. */
+static size_t take(struct derive *d, const char *level, size_t max, const char *after) {
+    derive_do(d, "slice_clear");
+    sqlite3_stmt *q = derive_q(d, after ? "slice_take_after" : "slice_take");
+    q_text(q, 1, level);
+    q_int(q, 2, (int64_t)max);
+    if (after)
+        q_text(q, 3, after);
+    q_done(d->store, q);
+    size_t count = 0;
+    d->slice_any = 0;
+    d->slice_all = -1;
+    d->changed_is_slice = false;
+    sqlite3_stmt *forms = derive_q(d, "slice_forms");
+    for (; q_row(d->store, forms); count++) {
+        d->slice_any |= sqlite3_column_int64(forms, 0);
+        d->slice_all &= sqlite3_column_int64(forms, 0);
+    }
+    if (count == 0)
+        return 0;
+    sqlite3_stmt *done = derive_q(d, "slice_done");
+    q_text(done, 1, level);
+    q_done(d->store, done);
+    return count;
+}
+
+size_t derive_level(struct derive *d, const char *level, size_t max) {
+    size_t count = max ? take(d, level, max, NULL) : 0;
+    if (count == 0)
+        return 0;
+    for (size_t i = 0; i < d->file_count; i++) {
+        struct derive_file *f = &d->files[i];
+        if (f->kind == DERIVE_VIEW && strcmp(f->level, level) == 0 && derive_changed(d, f))
+            derive_view(d, f);
+    }
+    derive_checks(d, level);
+    for (size_t i = 0; i < d->file_count; i++) {
+        struct derive_file *f = &d->files[i];
+        if (f->kind == DERIVE_RULE && strcmp(f->level, level) == 0 && derive_changed(d, f))
+            derive_rule(d, f);
+    }
+    if (strcmp(level, "village") == 0)
+        derive_do(d, "dirty_slice_places");
+    return count;
+}
+
+/* Places are taken in turns, so that none waits for ever behind busier ones. */
+static size_t take_places(struct derive *d, size_t max) {
+    size_t count = take(d, "place", max, d->place_after);
+    if (count == 0 && *d->place_after)
+        count = take(d, "place", max, "");
+    sqlite3_stmt *q = derive_q(d, "slice_last");
+    if (q_row(d->store, q)) {
+        snprintf(d->place_after, sizeof d->place_after, "%s", q_col(q, 0));
+        q_end(q);
+    }
+    return count;
+}
+
+size_t derive_slice(struct derive *d, size_t subjects_max) {
+    static const char *const levels[] = {"finding", "household", "village"};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof levels / sizeof *levels && !store_failed(d->store); i++)
+        count += derive_level(d, levels[i], subjects_max - count);
+    size_t places = store_failed(d->store) ? 0 : take_places(d, subjects_max / 16 + 1);
+    if (places > 0)
+        derive_places(d);
+    return count + places;
+}
+
+bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct err *e) {
+    *ret_more = false;
+    if (!derive_ask(d, "dirty_any"))
+        return store_take_error(d->store, e);
+    if (!store_begin(d->store, e))
+        return false;
+    derive_slice(d, subjects_max);
+    *ret_more = derive_ask(d, "dirty_any") != 0;
+    return store_commit(d->store, e);
+}
+
+/* ---------------------------------------------------------------- everything */
+
+static void mark_divisions(struct derive *d) {
+    sqlite3_stmt *q = derive_q(d, "mark_divisions");
+    q_text(q, 1, d->county);
+    q_done(d->store, q);
+    derive_do(d, "mark_findings");
+}
+
+/* Marks the households after `after`, and puts the last one there; false when there are no more.
+ */
+static bool mark_households(struct derive *d, char after[64]) {
+    sqlite3_stmt *end = derive_q(d, "mark_entities_end");
+    sqlite3_stmt *q = derive_q(d, "mark_entities");
+    q_text(q, 1, "household");
+    q_text(q, 2, after);
+    q_int(q, 3, MARK_CHUNK);
+    q_done(d->store, q);
+    q_text(end, 1, "household");
+    q_text(end, 2, after);
+    q_int(end, 3, MARK_CHUNK);
+    if (!q_row(d->store, end))
+        return false;
+    snprintf(after, 64, "%s", q_col(end, 0));
+    q_end(end);
+    return true;
+}
+
+bool derive_mark_all(struct derive *d, struct err *e) {
+    char after[64] = "";
+    if (!store_begin(d->store, e))
+        return false;
+    mark_divisions(d);
+    bool more = mark_households(d, after);
+    while (more) {
+        if (!store_commit(d->store, e) || !store_begin(d->store, e))
+            return false;
+        more = mark_households(d, after);
+    }
+    return store_commit(d->store, e);
+}
+
+bool derive_run(struct derive *d, derive_progress *progress, void *ctx, struct err *e) {
+    size_t total = (size_t)derive_ask(d, "dirty_count");
+    bool more = total > 0;
+    while (more) {
+        if (!derive_step(d, 4 * DERIVE_SLICE_MAX, &more, e))
+            return false;
+        size_t left = (size_t)derive_ask(d, "dirty_count");
+        if (progress)
+            progress(ctx, left < total ? total - left : 0, total);
+    }
+    return store_take_error(d->store, e);
+}
+
+static bool report_differences(struct derive *d, FILE *report) {
+    sqlite3_stmt *q = NULL;
+    struct derive_query *text = find_query(d, "check_compare");
+    if (sqlite3_prepare_v2(store_db(d->store), text->sql, (int)text->sql_size, &q, NULL)) {
+        fprintf(stderr, "zoufang: check_compare: %s\n", sqlite3_errmsg(store_db(d->store)));
+        abort();
+    }
+    bool same = true;
+    while (q_row(d->store, q)) {
+        same = false;
+        if (report)
+            fprintf(report, "%s %s: %s: %s\n", q_col(q, 0), q_col(q, 1), q_col(q, 2), q_col(q, 3));
+    }
+    sqlite3_finalize(q);
+    return same;
+}
+
+bool derive_check(struct derive *d, FILE *report, bool *ret_same, struct err *e) {
+    if (!store_begin(d->store, e))
+        return false;
+    while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
+        ;
+    derive_script(d, "check_keep");
+    mark_divisions(d);
+    char after[64] = "";
+    while (!store_failed(d->store) && mark_households(d, after))
+        ;
+    while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
+        ;
+    *ret_same = !store_failed(d->store) && report_differences(d, report);
+    store_rollback(d->store);
+    return store_take_error(d->store, e);
+}

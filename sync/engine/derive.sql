@@ -1,0 +1,395 @@
+-- Statements of derivation, by name. `slice` = the subjects of this step with their form masks;
+-- `changed` = those that a file is asked about; `found` and `wanted` = what it answered.
+
+-- name: temp_tables
+CREATE TEMP TABLE IF NOT EXISTS slice(subject TEXT PRIMARY KEY, forms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS changed(subject TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS view_name(file INTEGER, name TEXT, counted INTEGER, PRIMARY KEY(file, name)) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS check_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS indicator_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS found(
+  subject TEXT, name TEXT, place TEXT, num REAL, den REAL, doc TEXT, class INTEGER, audience TEXT,
+  PRIMARY KEY(subject, name)) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS differs(subject TEXT, name TEXT, PRIMARY KEY(subject, name)) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS wanted(
+  id TEXT PRIMARY KEY, rule TEXT, level TEXT, root TEXT, subject TEXT, place TEXT,
+  opened TEXT NOT NULL, due TEXT NOT NULL, stop TEXT, closed TEXT NOT NULL, state TEXT NOT NULL,
+  priority INTEGER, title_zh TEXT, title_en TEXT, assignee_role TEXT, assignee TEXT,
+  verifier_role TEXT, cause TEXT, milestones TEXT, unattainable INTEGER, carried INTEGER,
+  class INTEGER, audience TEXT, escalated TEXT, doc TEXT) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS todo(n INTEGER PRIMARY KEY, id TEXT, doc TEXT);
+CREATE TEMP TABLE IF NOT EXISTS sums(place TEXT, name TEXT, num REAL, den REAL, PRIMARY KEY(place, name)) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS moved(place TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TEMP TABLE IF NOT EXISTS said(
+  place TEXT, section TEXT, name TEXT, value TEXT, PRIMARY KEY(place, section, name)) WITHOUT ROWID;
+
+-- name: form_bit
+SELECT bit FROM form WHERE form = ?1;
+
+-- name: form_add
+INSERT INTO form(form, bit) SELECT ?1, coalesce(max(bit) + 1, 0) FROM form;
+
+-- name: names_clear
+DELETE FROM temp.view_name;
+DELETE FROM temp.check_name;
+DELETE FROM temp.indicator_name;
+
+-- name: view_name_add
+INSERT OR IGNORE INTO temp.view_name(file, name, counted) VALUES(?1, ?2, ?3);
+
+-- name: check_name_fill
+INSERT OR IGNORE INTO temp.check_name
+  SELECT name FROM temp.view_name WHERE counted = 1 AND name GLOB 'check.*';
+
+-- name: indicator_name_fill
+INSERT OR IGNORE INTO temp.indicator_name
+  SELECT name FROM temp.view_name WHERE counted = 1 AND name NOT GLOB 'check.*' AND name <> 'finding';
+
+-- ---------------------------------------------------------------- dirty
+
+-- name: dirty_any
+SELECT EXISTS (SELECT 1 FROM dirty);
+
+-- name: slice_clear
+DELETE FROM temp.slice;
+
+-- name: slice_take
+INSERT INTO temp.slice(subject, forms)
+  SELECT id, forms FROM dirty WHERE level = ?1 ORDER BY id LIMIT ?2;
+
+-- name: slice_take_after
+INSERT INTO temp.slice(subject, forms)
+  SELECT id, forms FROM dirty WHERE level = ?1 AND id > ?3 ORDER BY id LIMIT ?2;
+
+-- name: slice_done
+DELETE FROM dirty WHERE level = ?1 AND id IN (SELECT subject FROM temp.slice);
+
+-- name: slice_forms
+SELECT forms FROM temp.slice;
+
+-- name: slice_last
+SELECT max(subject) FROM temp.slice;
+
+-- name: changed_clear
+DELETE FROM temp.changed;
+
+-- name: changed_fill
+INSERT INTO temp.changed SELECT subject FROM temp.slice WHERE forms & ?1;
+
+-- name: dirty_place
+INSERT OR IGNORE INTO dirty(level, id, forms) VALUES('place', ?1, 4611686018427387904);
+
+-- name: dirty_slice_places
+INSERT OR IGNORE INTO dirty(level, id, forms)
+  SELECT 'place', subject, 4611686018427387904 FROM temp.slice;
+
+-- name: mark_entities
+INSERT INTO dirty(level, id, forms)
+  SELECT ?1, id, 4611686018427387904 FROM entity
+    WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
+
+-- name: mark_entities_end
+SELECT id FROM entity WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT 1 OFFSET ?3 - 1;
+
+-- name: mark_divisions
+INSERT INTO dirty(level, id, forms)
+  SELECT iif(substr(id, 10) = '000', 'place', 'village'), id, 4611686018427387904
+    FROM entity WHERE kind = 'division' AND id > ?1 AND id < ?1 || ':'
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
+
+-- name: mark_findings
+INSERT INTO dirty(level, id, forms)
+  SELECT 'finding', id_text(id), 4611686018427387904 FROM record
+    WHERE form = 'finding.report' AND outcome = 1
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
+
+-- name: dirty_count
+SELECT count(*) FROM dirty;
+
+-- ---------------------------------------------------------------- what views found
+
+-- name: found_clear
+DELETE FROM temp.found;
+
+-- name: differs_clear
+DELETE FROM temp.differs;
+
+-- name: differs_new
+INSERT INTO temp.differs
+  SELECT f.subject, f.name FROM temp.found f
+    LEFT JOIN ledger l ON l.subject = f.subject AND l.view = f.name
+  WHERE f.name <> 'finding'
+    AND (l.subject IS NULL OR l.place <> coalesce(f.place, '') OR l.num IS NOT f.num
+         OR l.den IS NOT f.den OR l.doc <> coalesce(f.doc, '{}'));
+
+-- name: differs_gone
+INSERT INTO temp.differs
+  SELECT l.subject, l.view FROM temp.changed c
+    CROSS JOIN temp.view_name n CROSS JOIN ledger l
+  WHERE n.file = ?1 AND l.subject = c.subject AND l.view = n.name
+    AND NOT EXISTS (SELECT 1 FROM temp.found f WHERE f.subject = l.subject AND f.name = l.view);
+
+-- name: differs_any
+SELECT EXISTS (SELECT 1 FROM temp.differs);
+
+-- name: ledger_dirty
+INSERT OR IGNORE INTO dirty(level, id, forms)
+  SELECT 'place', p, 4611686018427387904 FROM (
+    SELECT l.place AS p FROM temp.differs d
+      CROSS JOIN ledger l ON l.subject = d.subject AND l.view = d.name
+    UNION SELECT f.place FROM temp.differs d
+      CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name)
+  WHERE p <> '';
+
+-- name: ledger_delete
+DELETE FROM ledger WHERE (subject, view) IN (SELECT subject, name FROM temp.differs);
+
+-- name: ledger_insert
+INSERT INTO ledger(subject, view, place, num, den, doc)
+  SELECT f.subject, f.name, coalesce(f.place, ''), f.num, f.den, coalesce(f.doc, '{}')
+    FROM temp.differs d CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name;
+
+-- name: checks_differ
+INSERT INTO temp.todo(id, doc)
+  SELECT e.id, w.checks FROM (
+    SELECT c.subject AS id,
+      (SELECT json_group_object(substr(n.name, 7), coalesce(l.doc ->> '$.state', 'unknown'))
+         FROM temp.check_name n LEFT JOIN ledger l ON l.subject = c.subject AND l.view = n.name)
+        AS checks
+    FROM temp.slice c) w
+  CROSS JOIN entity e ON e.kind = ?1 AND e.id = w.id
+  WHERE e.checks <> w.checks;
+
+-- name: checks_write
+UPDATE entity SET checks = t.doc, rev = ?2 + t.n FROM temp.todo t
+  WHERE entity.kind = ?1 AND entity.id = t.id;
+
+-- name: checks_dirty
+INSERT OR IGNORE INTO dirty(level, id, forms)
+  SELECT 'place', e.place, 4611686018427387904
+    FROM temp.todo t CROSS JOIN entity e ON e.kind = ?1 AND e.id = t.id WHERE e.place <> '';
+
+-- name: finding_differ
+INSERT INTO temp.todo(id, doc)
+  SELECT f.subject, f.doc FROM temp.found f
+    LEFT JOIN entity e ON e.kind = 'finding' AND e.id = f.subject
+  WHERE f.name = 'finding'
+    AND (e.id IS NULL OR e.doc <> f.doc OR e.place <> f.place OR e.class <> coalesce(f.class, 1)
+         OR e.audience <> coalesce(f.audience, '') OR e.gone <> '');
+
+-- name: finding_write
+INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, seen, conflicts,
+                   checks, gone, rev)
+  SELECT 'finding', f.subject, f.place, coalesce(f.doc ->> '$.subject', ''), 1,
+         coalesce(f.class, 1), coalesce(f.audience, ''), f.doc, '{}', '[]', '{}', '', ?1 + t.n
+    FROM temp.todo t CROSS JOIN temp.found f ON f.subject = t.id AND f.name = 'finding'
+    WHERE true
+  ON CONFLICT(kind, id) DO UPDATE SET place = excluded.place, subject = excluded.subject,
+    class = excluded.class, audience = excluded.audience, doc = excluded.doc, gone = '',
+    rev = excluded.rev;
+
+-- name: finding_lost
+INSERT INTO temp.todo(id)
+  SELECT e.id FROM temp.changed c CROSS JOIN entity e ON e.kind = 'finding' AND e.id = c.subject
+  WHERE e.gone = '' AND NOT EXISTS (
+    SELECT 1 FROM temp.found f WHERE f.subject = c.subject AND f.name = 'finding');
+
+-- name: finding_void
+UPDATE entity SET gone = 'void', rev = ?1 + t.n FROM temp.todo t
+  WHERE entity.kind = 'finding' AND entity.id = t.id;
+
+-- ---------------------------------------------------------------- tasks
+
+-- name: todo_clear
+DELETE FROM temp.todo;
+
+-- name: todo_count
+SELECT count(*) FROM temp.todo;
+
+-- name: wanted_clear
+DELETE FROM temp.wanted;
+
+-- name: wanted_any
+SELECT EXISTS (SELECT 1 FROM temp.wanted);
+
+-- The wire form of protocol §9, without rev.
+-- name: wanted_doc
+UPDATE temp.wanted SET doc = '{"v":1,"id":' || json_quote(id) || ',"rule":' || json_quote(rule)
+  || ',"village":' || json_quote(place) || ',"subject":' || json_quote(subject)
+  || ',"state":' || json_quote(state) || ',"priority":' || priority
+  || ',"opened":' || json_quote(opened) || ',"due":' || json_quote(due)
+  || iif(closed <> '', ',"closed":' || json_quote(closed), '')
+  || iif(milestones IS NOT NULL, ',"milestones":' || milestones, '')
+  || ',"assignee":{"role":' || json_quote(assignee_role)
+  || CASE WHEN assignee = '' THEN '' WHEN assignee GLOB 'U-*' THEN ',"unit":' || json_quote(assignee)
+          ELSE ',"cadre":' || json_quote(assignee) END || '}'
+  || iif(verifier_role <> '', ',"verifier":{"role":' || json_quote(verifier_role) || '}', '')
+  || ',"title":{"zh":' || json_quote(title_zh) || ',"en":' || json_quote(title_en) || '}'
+  || iif(cause IS NOT NULL, ',"cause":' || json_quote(cause), '')
+  || iif(escalated <> '', ',"escalated":' || json_quote(escalated), '')
+  || ',"carried":' || carried || iif(unattainable, ',"unattainable":true', '') || '}';
+
+-- name: task_differ
+INSERT INTO temp.todo(id)
+  SELECT w.id FROM temp.wanted w LEFT JOIN task t ON t.id = w.id
+  WHERE t.id IS NULL OR t.doc <> w.doc OR t.gone <> '' OR t.class <> w.class
+     OR t.audience <> w.audience OR t.root <> w.root;
+
+-- Places that a task leaves or enters.
+-- name: task_dirty
+INSERT OR IGNORE INTO dirty(level, id, forms)
+  SELECT 'place', t.place, 4611686018427387904
+    FROM temp.todo d CROSS JOIN task t ON t.id = d.id WHERE t.place <> '';
+
+-- name: task_write
+INSERT OR REPLACE INTO task(id, rule, subject, level, root, place, state, priority, opened, due,
+    closed, assignee_role, assignee, verifier_role, escalated, carried, unattainable, class,
+    audience, doc, gone, rev)
+  SELECT w.id, w.rule, w.subject, w.level, w.root, w.place, w.state, w.priority, w.opened, w.due,
+      w.closed, w.assignee_role, w.assignee, w.verifier_role, w.escalated, w.carried,
+      w.unattainable, w.class, w.audience, w.doc, '', ?1 + d.n
+    FROM temp.todo d CROSS JOIN temp.wanted w ON w.id = d.id;
+
+-- name: task_lost
+INSERT INTO temp.todo(id)
+  SELECT t.id FROM temp.changed c CROSS JOIN task t
+  WHERE t.root = c.subject AND t.level = ?1 AND t.rule = ?2 AND t.gone = ''
+    AND NOT EXISTS (SELECT 1 FROM temp.wanted w WHERE w.id = t.id);
+
+-- name: task_void
+UPDATE task SET state = 'void', gone = 'void', rev = ?1 + d.n,
+    doc = json_set(doc, '$.state', 'void')
+  FROM temp.todo d WHERE task.id = d.id;
+
+-- name: task_retain
+SELECT t.id, t.place, t.doc, t.rev, t.closed = '' AND t.gone = ''
+  FROM temp.todo d CROSS JOIN task t ON t.id = d.id
+  WHERE t.class <= 1 AND t.level IN ('household', 'village') AND substr(t.place, 10) <> '000';
+
+-- name: retain
+INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, ?2, 0, ?3)
+  ON CONFLICT(topic) DO UPDATE SET payload = excluded.payload, sent = 0,
+    due_ms = iif(sent, max(excluded.due_ms, due_ms + ?4), due_ms);
+
+-- name: retain_clear
+UPDATE retained SET payload = NULL, sent = 0 WHERE topic = ?1 AND payload IS NOT NULL;
+
+-- name: retained_get
+SELECT payload FROM retained WHERE topic = ?1;
+
+-- ---------------------------------------------------------------- places
+
+-- name: sums_clear
+DELETE FROM temp.sums;
+
+-- name: sums_village
+INSERT INTO temp.sums
+  SELECT c.subject, l.view, sum(l.num), sum(l.den) FROM temp.changed c CROSS JOIN ledger l
+    WHERE l.place = c.subject GROUP BY c.subject, l.view;
+
+-- name: sums_township
+INSERT INTO temp.sums
+  SELECT c.subject, i.name, sum(i.num), sum(i.den) FROM temp.changed c CROSS JOIN indicator i
+    WHERE i.place > c.subject AND i.place < substr(c.subject, 1, 9) || ':'
+    GROUP BY c.subject, i.name;
+
+-- name: sums_county
+INSERT INTO temp.sums
+  SELECT c.subject, i.name, sum(i.num), sum(i.den)
+    FROM temp.changed c CROSS JOIN entity d CROSS JOIN indicator i
+    WHERE d.kind = 'division' AND d.id > c.subject AND d.id < substr(c.subject, 1, 6) || ':'
+      AND substr(d.id, 10) = '000' AND i.place = d.id
+    GROUP BY c.subject, i.name;
+
+-- name: moved_clear
+DELETE FROM temp.moved;
+
+-- name: moved_new
+INSERT OR IGNORE INTO temp.moved
+  SELECT s.place FROM temp.sums s LEFT JOIN indicator i ON i.place = s.place AND i.name = s.name
+    WHERE i.place IS NULL OR i.num IS NOT s.num OR i.den IS NOT s.den;
+
+-- name: moved_gone
+INSERT OR IGNORE INTO temp.moved
+  SELECT i.place FROM temp.changed c CROSS JOIN indicator i WHERE i.place = c.subject
+    AND NOT EXISTS (SELECT 1 FROM temp.sums s WHERE s.place = i.place AND s.name = i.name);
+
+-- name: indicator_delete
+DELETE FROM indicator WHERE place IN (
+  SELECT c.subject FROM temp.changed c CROSS JOIN temp.moved m ON m.place = c.subject);
+
+-- name: indicator_insert
+INSERT INTO indicator(place, name, num, den)
+  SELECT s.place, s.name, s.num, s.den FROM temp.moved m CROSS JOIN temp.sums s ON s.place = m.place;
+
+-- The divisions above the places that moved, and those that are dirty themselves.
+-- name: changed_townships
+INSERT OR IGNORE INTO temp.changed
+  SELECT substr(place, 1, 9) || '000' FROM temp.moved WHERE substr(place, 10) <> '000'
+  UNION SELECT subject FROM temp.slice
+    WHERE substr(subject, 10) = '000' AND substr(subject, 7) <> '000000';
+
+-- name: changed_county
+INSERT OR IGNORE INTO temp.changed
+  SELECT substr(place, 1, 6) || '000000' FROM temp.moved
+  UNION SELECT subject FROM temp.slice WHERE substr(subject, 7) = '000000';
+
+-- name: changed_villages
+INSERT INTO temp.changed SELECT subject FROM temp.slice WHERE substr(subject, 10) <> '000';
+
+-- name: changed_places
+INSERT OR IGNORE INTO temp.changed SELECT place FROM temp.moved UNION SELECT subject FROM temp.slice;
+
+-- name: said_clear
+DELETE FROM temp.said;
+
+-- name: said_rows
+SELECT c.subject, s.section, s.name, s.value
+  FROM temp.changed c LEFT JOIN temp.said s ON s.place = c.subject
+  ORDER BY c.subject, s.section DESC, s.name;
+
+-- name: open_tasks
+SELECT id, rev FROM task WHERE place = ?1 AND closed = '' AND gone = '' AND class <= 1
+  AND level IN ('household', 'village');
+
+-- ---------------------------------------------------------------- check
+
+-- name: check_keep
+CREATE TEMP TABLE kept_task AS SELECT id, rule, subject, level, root, place, state, priority,
+  opened, due, closed, assignee_role, assignee, verifier_role, escalated, carried, unattainable,
+  class, audience, doc FROM task WHERE gone = '';
+CREATE TEMP TABLE kept_ledger AS SELECT * FROM ledger;
+CREATE TEMP TABLE kept_indicator AS SELECT * FROM indicator;
+CREATE TEMP TABLE kept_checks AS SELECT id, checks FROM entity WHERE kind = 'household';
+CREATE TEMP TABLE kept_finding AS SELECT id, place, subject, class, audience, doc FROM entity
+  WHERE kind = 'finding' AND gone = '';
+DELETE FROM task;
+DELETE FROM ledger;
+DELETE FROM indicator;
+UPDATE entity SET checks = '{}' WHERE kind = 'household';
+DELETE FROM entity WHERE kind = 'finding';
+
+-- name: check_compare
+SELECT 'task', id, 'present', doc FROM (SELECT * FROM kept_task EXCEPT SELECT id, rule, subject,
+  level, root, place, state, priority, opened, due, closed, assignee_role, assignee, verifier_role,
+  escalated, carried, unattainable, class, audience, doc FROM task WHERE gone = '')
+UNION ALL SELECT 'task', id, 'from scratch', doc FROM (SELECT id, rule, subject, level, root, place,
+  state, priority, opened, due, closed, assignee_role, assignee, verifier_role, escalated, carried,
+  unattainable, class, audience, doc FROM task WHERE gone = '' EXCEPT SELECT * FROM kept_task)
+UNION ALL SELECT 'ledger', subject, 'present', view || ' ' || place || ' ' || coalesce(num, '?')
+  || '/' || coalesce(den, '?') || ' ' || doc FROM (SELECT * FROM kept_ledger EXCEPT SELECT * FROM ledger)
+UNION ALL SELECT 'ledger', subject, 'from scratch', view || ' ' || place || ' ' || coalesce(num, '?')
+  || '/' || coalesce(den, '?') || ' ' || doc FROM (SELECT * FROM ledger EXCEPT SELECT * FROM kept_ledger)
+UNION ALL SELECT 'indicator', place, 'present', name || ' ' || coalesce(num, '?') || '/'
+  || coalesce(den, '?') FROM (SELECT * FROM kept_indicator EXCEPT SELECT * FROM indicator)
+UNION ALL SELECT 'indicator', place, 'from scratch', name || ' ' || coalesce(num, '?') || '/'
+  || coalesce(den, '?') FROM (SELECT * FROM indicator EXCEPT SELECT * FROM kept_indicator)
+UNION ALL SELECT 'checks', id, 'present', checks FROM (SELECT * FROM kept_checks
+  EXCEPT SELECT id, checks FROM entity WHERE kind = 'household')
+UNION ALL SELECT 'checks', id, 'from scratch', checks FROM (SELECT id, checks FROM entity
+  WHERE kind = 'household' EXCEPT SELECT * FROM kept_checks)
+UNION ALL SELECT 'finding', id, 'present', doc FROM (SELECT * FROM kept_finding
+  EXCEPT SELECT id, place, subject, class, audience, doc FROM entity WHERE kind = 'finding' AND gone = '')
+UNION ALL SELECT 'finding', id, 'from scratch', doc FROM (SELECT id, place, subject, class, audience,
+  doc FROM entity WHERE kind = 'finding' AND gone = '' EXCEPT SELECT * FROM kept_finding);

@@ -1,0 +1,359 @@
+#include "derive_internal.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_SIZE_MAX (256u * 1024)
+
+/* Columns that a file may return, and what stands for one that it leaves out. */
+struct column {
+    const char *name;
+    const char *missing; /* SQL; NULL = must be there */
+};
+
+static const struct column rule_columns[] = {
+    {"root", NULL},     {"subject", NULL},       {"place", NULL},      {"part", "NULL"},
+    {"cycle", "1"},     {"opened", NULL},        {"due", NULL},        {"stop", "NULL"},
+    {"closed", "NULL"}, {"state", "NULL"},       {"priority", ""},     {"title_zh", ""},
+    {"title_en", ""},   {"assignee_role", "''"}, {"assignee", "NULL"}, {"verifier_role", "''"},
+    {"cause", "NULL"},  {"milestones", "NULL"},  {"carried", "0"},     {"unattainable", "0"},
+    {"class", "1"},     {"audience", "''"},
+};
+static const struct column view_columns[] = {
+    {"subject", NULL}, {"name", NULL},  {"place", "NULL"}, {"num", "NULL"},
+    {"den", "NULL"},   {"doc", "NULL"}, {"class", "NULL"}, {"audience", "NULL"},
+};
+static const struct column status_columns[] = {
+    {"place", NULL}, {"section", NULL}, {"name", NULL}, {"value", NULL}};
+static const struct column head_columns[] = {{"place", NULL}, {"seq", NULL}};
+
+/* The value of a header line "-- key: value" at the top of the file; false if it is not there. */
+static bool header(const char *sql, const char *key, char *out, size_t out_size) {
+    size_t key_size = strlen(key);
+    for (const char *p = sql; strncmp(p, "-- ", 3) == 0 || *p == '\n'; p++) {
+        size_t size = strcspn(p, "\n");
+        if (size > key_size + 4 && strncmp(p + 3, key, key_size) == 0 && p[3 + key_size] == ':') {
+            const char *v = p + 4 + key_size;
+            v += strspn(v, " ");
+            snprintf(out, out_size, "%.*s", (int)(size - (size_t)(v - p)), v);
+            while (*out && isspace((unsigned char)out[strlen(out) - 1]))
+                out[strlen(out) - 1] = '\0';
+            return true;
+        }
+        p += size;
+        if (!*p)
+            break;
+    }
+    return false;
+}
+
+/* The number of a form in masks, given at its first use. */
+static int64_t form_bit(struct derive *d, const char *form) {
+    sqlite3_stmt *q = derive_q(d, "form_bit");
+    q_text(q, 1, form);
+    if (q_row(d->store, q)) {
+        int64_t bit = sqlite3_column_int64(q, 0);
+        q_end(q);
+        return bit;
+    }
+    sqlite3_stmt *add = derive_q(d, "form_add");
+    q_text(add, 1, form);
+    q_done(d->store, add);
+    return store_failed(d->store) ? 0 : form_bit(d, form);
+}
+
+static int64_t forms_mask(struct derive *d, char *words) {
+    int64_t mask = (int64_t)1 << DERIVE_ALL_FORMS_BIT;
+    char *save = NULL;
+    for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
+        mask |= (int64_t)1 << form_bit(d, w);
+    return mask;
+}
+
+static void view_names(struct derive *d, const struct derive_file *f, char *words, int counted) {
+    char *save = NULL;
+    for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+        sqlite3_stmt *q = derive_q(d, "view_name_add");
+        q_int(q, 1, f->index);
+        q_text(q, 2, w);
+        q_int(q, 3, counted);
+        q_done(d->store, q);
+    }
+}
+
+static bool read_headers(struct derive *d, struct derive_file *f, const char *sql, struct err *e) {
+    char words[1024];
+    if (f->kind == DERIVE_STATUS || f->kind == DERIVE_HEAD)
+        return true;
+    if (header(sql, "forms", words, sizeof words))
+        f->forms = forms_mask(d, words);
+    else if (f->kind == DERIVE_FOLD || strcmp(f->level, "place") == 0)
+        f->forms = (int64_t)1 << DERIVE_ALL_FORMS_BIT;
+    else
+        return err_set(e, ERR_USAGE, "%s: no header \"forms\"", f->path);
+    if (f->kind != DERIVE_VIEW)
+        return true;
+    if (header(sql, "names", words, sizeof words))
+        view_names(d, f, words, 1);
+    if (header(sql, "keeps", words, sizeof words))
+        view_names(d, f, words, 0);
+    return true;
+}
+
+/* ---------------------------------------------------------------- wrapping the SELECT */
+
+static void add_sql_str(struct buf *b, const char *text) {
+    buf_add_char(b, '\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            buf_add_char(b, '\'');
+        buf_add_char(b, *text);
+    }
+    buf_add_char(b, '\'');
+}
+
+static bool has_column(sqlite3_stmt *raw, const char *name) {
+    for (int i = 0; i < sqlite3_column_count(raw); i++) {
+        if (strcmp(sqlite3_column_name(raw, i), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool known_column(const struct column *columns, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(columns[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ", value" for each column: the file's own, or what stands for it. */
+static bool add_columns(struct buf *b, const struct derive_file *f, sqlite3_stmt *raw,
+                        const struct column *columns, size_t count, struct err *e) {
+    for (int i = 0; i < sqlite3_column_count(raw); i++) {
+        if (!known_column(columns, count, sqlite3_column_name(raw, i)))
+            return err_set(e, ERR_USAGE, "%s: unknown column %s", f->path,
+                           sqlite3_column_name(raw, i));
+    }
+    for (size_t i = 0; i < count; i++) {
+        bool has = has_column(raw, columns[i].name);
+        if (!has && !columns[i].missing)
+            return err_set(e, ERR_USAGE, "%s: no column %s", f->path, columns[i].name);
+        buf_add_fmt(b, "%s%s AS %s", i ? ", " : "", has ? columns[i].name : columns[i].missing,
+                    columns[i].name);
+    }
+    return true;
+}
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static void add_header_default(struct buf *b, const char *sql, const char *column, const char *key,
+                               const char *otherwise) {
+    char value[256];
+    if (!header(sql, key, value, sizeof value))
+        snprintf(value, sizeof value, "%s", otherwise);
+    buf_add_fmt(b, "coalesce(%s, ", column);
+    add_sql_str(b, value);
+    buf_add_str(b, "), ");
+}
+
+/* Rules leave out what their header says; the outer SELECT adds it. */
+static bool wrap_rule(struct buf *b, const struct derive_file *f, sqlite3_stmt *raw,
+                      const char *sql, struct err *e) {
+    buf_add_str(b, "INSERT OR IGNORE INTO temp.wanted(id, rule, level, root, subject, place, "
+                   "opened, due, stop, closed, state, priority, title_zh, title_en, assignee_role, "
+                   "assignee, verifier_role, cause, milestones, carried, unattainable, class, "
+                   "audience, escalated) SELECT ");
+    add_sql_str(b, f->name);
+    buf_add_str(b, " || '-' || subject || coalesce('-' || part, '') || '-' || cycle, ");
+    add_sql_str(b, f->name);
+    buf_add_str(b, ", ");
+    add_sql_str(b, f->level);
+    buf_add_str(b, ", root, subject, place, opened, due, stop, coalesce(closed, ''), "
+                   "coalesce(state, iif(closed IS NULL, 'open', 'closed')), ");
+    add_header_default(b, sql, "priority", "priority", "3");
+    add_header_default(b, sql, "title_zh", "title-zh", f->name);
+    add_header_default(b, sql, "title_en", "title-en", f->name);
+    buf_add_str(b, "assignee_role, coalesce(assignee, ''), verifier_role, cause, milestones, "
+                   "carried, unattainable, class, audience, '' FROM (SELECT ");
+    struct column columns[COUNT(rule_columns)];
+    memcpy(columns, rule_columns, sizeof columns);
+    for (size_t i = 0; i < COUNT(columns); i++) {
+        if (columns[i].missing && !*columns[i].missing)
+            columns[i].missing = "NULL";
+    }
+    if (!add_columns(b, f, raw, columns, COUNT(columns), e))
+        return false;
+    buf_add_fmt(b, " FROM (%s))", sql);
+    return true;
+}
+
+static bool wrap(struct buf *b, const struct derive_file *f, sqlite3_stmt *raw, const char *sql,
+                 struct err *e) {
+    switch (f->kind) {
+    case DERIVE_RULE:
+        return wrap_rule(b, f, raw, sql, e);
+    case DERIVE_VIEW:
+        buf_add_str(b, "INSERT INTO temp.found(subject, name, place, num, den, doc, class, "
+                       "audience) SELECT ");
+        if (!add_columns(b, f, raw, view_columns, COUNT(view_columns), e))
+            return false;
+        break;
+    case DERIVE_STATUS:
+        buf_add_str(b, "INSERT INTO temp.said(place, section, name, value) SELECT ");
+        if (!add_columns(b, f, raw, status_columns, COUNT(status_columns), e))
+            return false;
+        break;
+    case DERIVE_HEAD:
+        buf_add_str(b, "SELECT ");
+        if (!add_columns(b, f, raw, head_columns, COUNT(head_columns), e))
+            return false;
+        break;
+    case DERIVE_FOLD: /* id and the columns of `wanted` that it sets */
+        buf_add_str(b, "UPDATE temp.wanted SET ");
+        for (int i = 1; i < sqlite3_column_count(raw); i++)
+            buf_add_fmt(b, "%s%s = folded.%s", i > 1 ? ", " : "", sqlite3_column_name(raw, i),
+                        sqlite3_column_name(raw, i));
+        buf_add_fmt(b, " FROM (%s) folded WHERE temp.wanted.id = folded.id", sql);
+        return true;
+    }
+    buf_add_fmt(b, " FROM (%s)", sql);
+    return true;
+}
+
+static bool compile(struct derive *d, struct derive_file *f, const char *sql, struct err *e) {
+    sqlite3 *db = store_db(d->store);
+    sqlite3_stmt *raw = NULL;
+    const char *tail = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &raw, &tail))
+        return err_set(e, ERR_USAGE, "%s: %s", f->path, sqlite3_errmsg(db));
+    if (!raw || !sqlite3_stmt_readonly(raw) || sqlite3_column_count(raw) == 0 ||
+        tail[strspn(tail, " \t\r\n")]) {
+        sqlite3_finalize(raw);
+        return err_set(e, ERR_USAGE, "%s: must be one SELECT without a semicolon", f->path);
+    }
+    struct buf b;
+    buf_init(&b, 2 * FILE_SIZE_MAX);
+    bool ok = wrap(&b, f, raw, sql, e);
+    sqlite3_finalize(raw);
+    if (ok &&
+        (b.failed || sqlite3_prepare_v3(db, b.data, -1, SQLITE_PREPARE_PERSISTENT, &f->stmt, NULL)))
+        ok = err_set(e, ERR_USAGE, "%s: %s", f->path, b.failed ? "too long" : sqlite3_errmsg(db));
+    if (ok)
+        f->sql = b.data;
+    else
+        buf_fini(&b);
+    return ok;
+}
+
+/* ---------------------------------------------------------------- reading folders */
+
+static char *read_file(const char *path, struct err *e) {
+    FILE *in = fopen(path, "rb");
+    if (!in) {
+        err_set(e, ERR_USAGE, "%s: %m", path);
+        return NULL;
+    }
+    char *text = malloc(FILE_SIZE_MAX + 1);
+    size_t size = text ? fread(text, 1, FILE_SIZE_MAX, in) : 0;
+    bool bad = !text || ferror(in) || !feof(in);
+    fclose(in);
+    if (bad) {
+        free(text);
+        err_set(e, ERR_USAGE, "%s: cannot be read, or too large", path);
+        return NULL;
+    }
+    while (size > 0 && isspace((unsigned char)text[size - 1]))
+        size--;
+    if (size > 0 && text[size - 1] == ';')
+        size--;
+    text[size] =
+        '\n'; /* ends a comment on the last line; size < FILE_SIZE_MAX at the end of file */
+    text[size + 1] = '\0';
+    return text;
+}
+
+/* What the first header says the file is. */
+static bool identify(struct derive_file *f, const char *sql, struct err *e) {
+    static const struct {
+        const char *key;
+        enum derive_kind kind;
+    } kinds[] = {{"view", DERIVE_VIEW},
+                 {"rule", DERIVE_RULE},
+                 {"status", DERIVE_STATUS},
+                 {"head", DERIVE_HEAD},
+                 {"fold", DERIVE_FOLD}};
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        if (!header(sql, kinds[i].key, f->name, sizeof f->name))
+            continue;
+        f->kind = kinds[i].kind;
+        if (f->kind != DERIVE_VIEW && f->kind != DERIVE_RULE)
+            return true;
+        static const char *const levels[] = {"finding", "household", "village", "place"};
+        if (!header(sql, "level", f->level, sizeof f->level))
+            return err_set(e, ERR_USAGE, "%s: no header \"level\"", f->path);
+        for (size_t l = 0; l < COUNT(levels); l++) {
+            if (strcmp(f->level, levels[l]) == 0)
+                return true;
+        }
+        return err_set(e, ERR_USAGE, "%s: unknown level %s", f->path, f->level);
+    }
+    return err_set(e, ERR_USAGE, "%s: says not what it is (view, rule, status, fold or head)",
+                   f->path);
+}
+
+static bool load_file(struct derive *d, const char *dir, const char *folder, const char *name,
+                      struct err *e) {
+    if (d->file_count == DERIVE_FILES_MAX)
+        return err_set(e, ERR_LIMIT, "%s: more than %d files", folder, DERIVE_FILES_MAX);
+    struct derive_file *f = &d->files[d->file_count];
+    memset(f, 0, sizeof *f);
+    f->index = (int)d->file_count++;
+    snprintf(f->path, sizeof f->path, "%s/%s", folder, name);
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", dir, f->path);
+    char *sql = read_file(path, e);
+    bool ok = sql && identify(f, sql, e) && read_headers(d, f, sql, e) && compile(d, f, sql, e);
+    free(sql);
+    return ok;
+}
+
+static int is_sql(const struct dirent *entry) {
+    size_t size = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && size > 4 && size < 100 &&
+           strcmp(entry->d_name + size - 4, ".sql") == 0;
+}
+
+static bool load_folder(struct derive *d, const char *dir, const char *folder, struct err *e) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", dir, folder);
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, is_sql, alphasort);
+    if (count < 0)
+        return err_set(e, ERR_USAGE, "%s: %m", path);
+    bool ok = true;
+    for (int i = 0; i < count; i++) {
+        ok = ok && load_file(d, dir, folder, entries[i]->d_name, e);
+        free(entries[i]);
+    }
+    free(entries);
+    return ok;
+}
+
+bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e) {
+    derive_script(d, "names_clear");
+    if (!load_folder(d, schema_dir, "views", e) || !load_folder(d, schema_dir, "rules", e) ||
+        !load_folder(d, schema_dir, "status", e))
+        return false;
+    derive_do(d, "check_name_fill");
+    derive_do(d, "indicator_name_fill");
+    int64_t folds = 0;
+    for (size_t i = 0; i < d->file_count; i++)
+        folds |= d->files[i].kind == DERIVE_FOLD ? d->files[i].forms : 0;
+    for (size_t i = 0; i < d->file_count; i++)
+        d->files[i].forms |= d->files[i].kind == DERIVE_RULE ? folds : 0;
+    return true;
+}

@@ -1,0 +1,76 @@
+/* What the derive_*.c share. */
+#ifndef DERIVE_INTERNAL_H
+#define DERIVE_INTERNAL_H
+
+#include "buf.h"
+#include "derive.h"
+
+enum derive_kind { DERIVE_VIEW, DERIVE_RULE, DERIVE_STATUS, DERIVE_HEAD, DERIVE_FOLD };
+
+/* One SQL file. */
+struct derive_file {
+    enum derive_kind kind;
+    int index;      /* in derive.files, names the file in temp.view_name */
+    char path[128]; /* "rules/T-H2.sql" */
+    char name[64];  /* "T-H2" */
+    char level[16]; /* household, village, finding, place */
+    int64_t forms;  /* mask */
+    char *sql;      /* as prepared */
+    sqlite3_stmt *stmt;
+};
+
+struct derive_query {
+    const char *name; /* into derive_sql */
+    size_t name_size;
+    const char *sql;
+    size_t sql_size;
+    sqlite3_stmt *stmt;
+};
+
+#define DERIVE_QUERIES_MAX 96
+
+struct derive {
+    struct store *store;
+    const struct clock *clock;
+    char county[7];
+    char place_after[16]; /* places are taken in turns */
+    struct derive_file files[DERIVE_FILES_MAX];
+    size_t file_count;
+    struct derive_query queries[DERIVE_QUERIES_MAX];
+    size_t query_count;
+    struct buf text;   /* a message being built */
+    int64_t slice_any; /* OR of the slice's masks */
+    int64_t slice_all; /* AND of them */
+    bool changed_is_slice;
+};
+
+/* Statements of derive.sql. */
+bool derive_queries_init(struct derive *d);
+void derive_queries_fini(struct derive *d);
+sqlite3_stmt *derive_q(struct derive *d, const char *name);
+void derive_do(struct derive *d, const char *name);     /* runs it without parameters */
+int64_t derive_ask(struct derive *d, const char *name); /* first column of its first row */
+void derive_script(struct derive *d, const char *name); /* several statements, not prepared */
+
+/* Loads every file below schema_dir. */
+bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e);
+
+/* Fills temp.changed for a file; false if the slice has nothing for it. */
+bool derive_changed(struct derive *d, const struct derive_file *f);
+void derive_file_run(struct derive *d, struct derive_file *f);
+/* Gives every row of temp.todo a change number: returns the base, a row's number is base + n. */
+int64_t derive_revs(struct derive *d);
+
+void derive_view(struct derive *d, struct derive_file *f);
+void derive_checks(struct derive *d, const char *level);
+void derive_rule(struct derive *d, struct derive_file *f);
+void derive_places(struct derive *d);
+/* The rows that temp.slice gets from one level, evaluated; returns how many. */
+size_t derive_level(struct derive *d, const char *level, size_t max);
+/* A slice within a transaction; how many subjects and places it took. */
+size_t derive_slice(struct derive *d, size_t subjects_max);
+
+/* Puts d->text on a retained topic, not before interval_ms after the last. */
+void derive_retain(struct derive *d, const char *topic, int64_t interval_ms);
+
+#endif
