@@ -24,6 +24,7 @@ CREATE TABLE record(
   received_ms INTEGER NOT NULL,
   rev      INTEGER NOT NULL,
   amends   BLOB,
+  batch    BLOB,                         -- of an atomic envelope that is held: id of its first record
   body     TEXT NOT NULL,                -- the record's JSON as it came
   class    INTEGER NOT NULL,             -- 0, or 5: covert work, seen by the covert team and the county only
   problems TEXT                          -- JSON array: errors, of a stored record warnings
@@ -38,6 +39,8 @@ CREATE TABLE refusal(
   refusal INTEGER PRIMARY KEY, device TEXT NOT NULL, via TEXT NOT NULL, received_ms INTEGER NOT NULL,
   payload_sha256 TEXT NOT NULL, problems TEXT NOT NULL, body BLOB NOT NULL
 ) STRICT;
+
+CREATE UNIQUE INDEX refusal_once ON refusal(device, payload_sha256);
 
 -- Principals of the broker.
 CREATE TABLE principal(

@@ -17,7 +17,7 @@ struct cadre {
     const char *id;
     uint32_t role; /* one bit of role_bit(), 0 = none */
     const char *role_name;
-    const char *unit;        /* "" = none */
+    const char *unit;         /* "" = none */
     const char *const *scope; /* division codes of the register, 12 digits each */
     size_t scope_count;
     bool active;
@@ -31,7 +31,9 @@ struct device {
     size_t author_count;
 };
 
-struct authority *authority_create(struct store *s);
+/* county (6 digits) and catalogue are kept. */
+struct authority *authority_create(struct store *s, const char *county,
+                                   const struct form_catalog *catalog);
 void authority_destroy(struct authority *a);
 /* Drops what was read from the database: call when register, devices or relays changed, after a
  * rollback, and when another process wrote. */
@@ -46,7 +48,8 @@ const char *authority_relay_town(struct authority *a, const char *relay);
 
 /* True if `place` (12 digits) lies in one of the register's scope codes. */
 bool cadre_covers(const struct cadre *c, const char *place);
-/* True if the register or an assignment on `day` gives the cadre the subject. household may be "". */
+/* True if the register or an assignment on `day` gives the cadre the subject. household may be "".
+ */
 bool authority_in_scope(struct authority *a, const struct cadre *c, const char *place,
                         const char *household, const char *day);
 
@@ -58,9 +61,8 @@ struct claim {
     int64_t hlc;
     const struct form *form;
     const struct subject *subject;
-    uint64_t gates;        /* gates of the form that are on */
-    const uint32_t *fact_roles; /* role masks of the gated facts that it writes */
-    const char *const *fact_paths;
+    uint64_t gates;                /* gates of the form that are on */
+    const struct form_fact *facts; /* that it writes */
     size_t fact_count;
 };
 

@@ -7,6 +7,7 @@
 #include "form.h"
 #include "rng.h"
 #include "store.h"
+#include "strmap.h"
 
 struct core {
     struct store *store;
@@ -16,8 +17,11 @@ struct core {
     struct form_run *form_run;
     struct authority *authority;
     char schema_dir[512];
-    char county[7];                /* 6 digits */
+    char county[7]; /* 6 digits */
     char epoch[UUID_TEXT_SIZE];
+    int64_t *form_masks;    /* by form index */
+    struct strmap places;   /* touched in this transaction */
+    bool authority_changed; /* in this transaction */
 };
 
 /* Opens DIR/zoufang.db and the form files. clock and rng are kept, not owned. NULL and *e on
@@ -27,6 +31,19 @@ struct core *core_open(const char *dir, const char *schema_dir, const struct clo
 struct core *core_create(const char *dir, const char *schema_dir, const char *county,
                          const struct clock *clock, const struct rng *rng, struct err *e);
 void core_close(struct core *c);
+
+/* Transactions of the core: store_begin and store_commit, with what the engine keeps beside. If
+ * another process wrote in between, begin drops what was cached. */
+bool core_begin(struct core *c, struct err *e);
+bool core_commit(struct core *c, struct err *e);
+void core_rollback(struct core *c);
+
+/* The form's bit in `dirty.forms`. */
+int64_t core_form_mask(const struct core *c, const struct form *f);
+/* Something that a village's head or status shows changed; written once a transaction. */
+void core_touch_place(struct core *c, const char *place);
+/* Register or assignments changed: scopes and held records are looked at again. */
+void core_authority_changed(struct core *c);
 
 /* Reads the form files anew; the old ones stay in force if the new do not load. */
 bool core_reload(struct core *c, struct err *e);

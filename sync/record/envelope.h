@@ -53,6 +53,8 @@ struct envelope {
     int64_t pending; /* -1 = not said */
     char payload_hash[SHA256_HEX_SIZE];
     struct problems problems; /* of the payload as a whole: then no record was looked at */
+    void *raw;                /* its bytes, kept only then */
+    size_t raw_size;
     size_t count;
     struct record *records;
 };
@@ -68,10 +70,10 @@ void envelope_destroy(struct envelope *v);
  * json and text. envelope_decode does this for each of its records. */
 void record_read(struct record *ret, const struct form_catalog *catalog, struct form_run *run,
                  json_t *json, struct slice text);
+/* The same for a record that an import wrote: its author is the server. */
+void record_read_import(struct record *ret, const struct form_catalog *catalog,
+                        struct form_run *run, json_t *json, struct slice text);
 void record_fini(struct record *r);
-
-/* Reads the members only (no form, no validation): for records of the log. */
-void record_read_members(struct record *ret, json_t *json, struct slice text);
 
 /* True if two records are the same content: equal JSON values, hlc and seq left out. */
 bool record_same_content(json_t *a, json_t *b);

@@ -25,7 +25,7 @@ static const char *tail_of(const struct fold_source *s) {
 static bool shown(const struct fold_write *from, const struct fold_write *to) {
     const json_t *tails = json_object_get(from->source->base, from->fact);
     if (!tails)
-        return hlc_ms(from->source->hlc) - hlc_ms(to->source->hlc) >= FOLD_UNSHOWN_MS;
+        return hlc_ms(from->source->hlc) - hlc_ms(to->source->hlc) > FOLD_UNSHOWN_MS;
     for (size_t i = 0; i < json_array_size(tails); i++) {
         const char *tail = json_string_value(json_array_get(tails, i));
         if (tail && strcmp(tail, tail_of(to->source)) == 0)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A fact missing from `base` counts as not shown between stamps closer than this. */
+/* A fact missing from `base` counts as not shown between stamps this close or closer. */
 #define FOLD_UNSHOWN_MS (INT64_C(72) * 3600 * 1000)
 
 /* One record that writes facts of the entity. Borrowed. */

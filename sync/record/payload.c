@@ -2,6 +2,7 @@
 
 #include "limits.h"
 
+#include <stdint.h>
 #include <zlib.h>
 
 #define INFLATE_STEP (64u * 1024)

@@ -21,3 +21,128 @@ INSERT INTO param(name, value) VALUES(?1, ?2)
 INSERT INTO dirty(level, id, forms) VALUES(?1, ?2, ?3)
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
   WHERE forms | excluded.forms <> forms;
+
+-- name: form_bit_add
+INSERT INTO form(form, bit) SELECT ?1, coalesce(max(bit) + 1, 0) FROM form
+  WHERE true ON CONFLICT(form) DO NOTHING;
+
+-- name: form_bit
+SELECT bit FROM form WHERE form = ?1;
+
+-- name: cadre_history
+SELECT hlc, json_extract(body, '$.data') FROM stored_record
+  WHERE subject = ?1 AND form = 'register.cadre' ORDER BY hlc, id;
+
+-- name: assigned
+SELECT 1 FROM assignment
+  WHERE target IN (?1, ?2, ?3, ?4) AND (cadre = ?5 OR (unit <> '' AND unit = ?6))
+    AND from_day <= ?7 AND to_day >= ?7 LIMIT 1;
+
+-- name: assigned_in_town
+SELECT 1 FROM assignment
+  WHERE (cadre = ?1 OR (unit <> '' AND unit = ?2)) AND target >= ?3 AND target < ?4 || '~'
+    AND from_day <= ?5 AND to_day >= ?5 LIMIT 1;
+
+-- name: division_known
+SELECT 1 FROM entity WHERE kind = 'division' AND id = ?1;
+
+-- name: principal_get
+SELECT kind, town, revoked_ms FROM principal WHERE id = ?1;
+
+-- name: device_authors
+SELECT cadre FROM device_author WHERE device = ?1 ORDER BY cadre;
+
+-- name: record_by_id
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record WHERE id = ?1;
+
+-- name: record_amending
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record WHERE amends = ?1 AND outcome = 1;
+
+-- name: record_acts_on
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, coalesce(body ->> '$.data.restore', 0) FROM record
+  WHERE subject = ?1 AND form = ?2 AND outcome = 1;
+
+-- name: record_about
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record WHERE subject = ?1 AND outcome = 1;
+
+-- name: record_body
+SELECT body FROM record WHERE rec = ?1;
+
+-- name: record_problems
+SELECT problems FROM record WHERE rec = ?1;
+
+-- name: record_add
+INSERT INTO record(id, form, fv, outcome, effect, subject, place, hlc, author, device, seq, via,
+                   received_ms, rev, amends, batch, class, body, problems)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
+
+-- name: record_set_effect
+UPDATE record SET effect = ?2, rev = ?3 WHERE rec = ?1;
+
+-- name: record_set_place
+UPDATE record SET place = ?2, rev = ?3 WHERE rec = ?1 AND place <> ?2;
+
+-- name: record_set_outcome
+UPDATE record SET outcome = ?2, problems = ?3, rev = ?4 WHERE rec = ?1;
+
+-- name: record_held
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, problems FROM record
+  WHERE outcome = 2 AND rec > ?1 ORDER BY rec LIMIT 1024;
+
+-- name: refusal_add
+INSERT INTO refusal(device, via, received_ms, payload_sha256, problems, body)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(device, payload_sha256) DO NOTHING;
+
+-- name: fact_source_add
+INSERT INTO fact_source(kind, id, rec) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING;
+
+-- name: fact_sources
+SELECT r.id, r.hlc, r.author, r.form, r.fv, r.effect, unsealed(r.body)
+  FROM fact_source f CROSS JOIN record r ON r.rec = f.rec
+  WHERE f.kind = ?1 AND f.id = ?2 AND r.outcome = 1;
+
+-- name: entity_known
+SELECT 1 FROM entity WHERE kind = ?1 AND id = ?2;
+
+-- name: entity_set
+INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, seen, conflicts,
+                   checks, gone, rev)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6, '', ?7, ?8, ?9, '{}', ?10, ?11)
+  ON CONFLICT(kind, id) DO UPDATE SET place = excluded.place, subject = excluded.subject,
+    registered = excluded.registered, class = excluded.class, doc = excluded.doc,
+    seen = excluded.seen, conflicts = excluded.conflicts, gone = excluded.gone, rev = excluded.rev
+  WHERE doc <> excluded.doc OR seen <> excluded.seen OR conflicts <> excluded.conflicts
+     OR gone <> excluded.gone OR place <> excluded.place OR registered <> excluded.registered;
+
+-- name: tenure_sources
+SELECT e.id, e.doc, min(r.hlc), max(r.hlc)
+  FROM entity e CROSS JOIN fact_source f ON f.kind = 'assignment' AND f.id = e.id
+  CROSS JOIN record r ON r.rec = f.rec AND r.outcome = 1 AND r.effect = 1
+  WHERE e.subject = ?1 AND e.kind = 'assignment' GROUP BY e.id;
+
+-- name: assignment_clear
+DELETE FROM assignment WHERE target = ?1;
+
+-- name: assignment_set
+INSERT INTO assignment(id, target, kind, cadre, unit, from_day, to_day)
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: awaited_take
+DELETE FROM awaited WHERE id = ?1 RETURNING 1;
+
+-- name: awaited_add
+INSERT INTO awaited(id) VALUES(?1) ON CONFLICT DO NOTHING;
+
+-- name: device_seq_get
+SELECT ranges, pending FROM device_seq WHERE device = ?1;
+
+-- name: device_seq_set
+INSERT INTO device_seq(device, ranges, pending) VALUES(?1, ?2, ?3)
+  ON CONFLICT(device) DO UPDATE SET ranges = excluded.ranges, pending = excluded.pending;
+
+-- name: outbox_add
+INSERT INTO outbox(topic, payload) VALUES(?1, ?2);
+
+-- name: reviews_of
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, body ->> '$.data.accept' FROM record
+  WHERE subject = ?1 AND form = 'record.review' AND outcome = 1;

@@ -1,0 +1,193 @@
+#include "core.h"
+
+#include "topics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FORM_BITS_MAX 61 /* bits of a signed integer, less the one that means all files */
+
+/* ---------------------------------------------------------------- form bits */
+
+static int64_t form_bit(struct store *s, const char *form) {
+    sqlite3_stmt *q = store_query(s, "form_bit_add");
+    q_text(q, 1, form);
+    q_done(s, q);
+    q = store_query(s, "form_bit");
+    q_text(q, 1, form);
+    int64_t bit = 0;
+    while (q_row(s, q))
+        bit = sqlite3_column_int64(q, 0);
+    return bit;
+}
+
+static bool load_masks(struct core *c, struct err *e) {
+    size_t count = form_count(c->catalog);
+    free(c->form_masks);
+    c->form_masks = calloc(count ? count : 1, sizeof *c->form_masks);
+    if (!c->form_masks)
+        return err_set(e, ERR_LIMIT, "out of memory");
+    if (!store_begin(c->store, e))
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        int64_t bit = form_bit(c->store, form_at(c->catalog, i)->id);
+        if (bit >= FORM_BITS_MAX) {
+            store_rollback(c->store);
+            return err_set(e, ERR_LIMIT, "more than %d forms", FORM_BITS_MAX);
+        }
+        c->form_masks[i] = INT64_C(1) << bit;
+    }
+    return store_commit(c->store, e);
+}
+
+int64_t core_form_mask(const struct core *c, const struct form *f) {
+    return c->form_masks[f->index];
+}
+
+/* ---------------------------------------------------------------- open and close */
+
+static bool load_catalog(struct core *c, struct err *e) {
+    struct form_catalog *catalog = form_catalog_load(c->schema_dir, e);
+    struct form_run *run = catalog ? form_run_create(catalog, e) : NULL;
+    if (!run) {
+        form_catalog_destroy(catalog);
+        return false;
+    }
+    form_run_destroy(c->form_run);
+    form_catalog_destroy(c->catalog);
+    c->catalog = catalog;
+    c->form_run = run;
+    return load_masks(c, e);
+}
+
+static void set_meta_text(struct core *c, const char *name, char *out, size_t size) {
+    snprintf(out, size, "%s", store_meta(c->store, name));
+}
+
+static struct core *open_core(struct core *c, struct err *e) {
+    set_meta_text(c, "county", c->county, sizeof c->county);
+    set_meta_text(c, "epoch", c->epoch, sizeof c->epoch);
+    if (!topic_county_valid(c->county)) {
+        err_set(e, ERR_INVALID, "the database has no county: was `zoufang init` cut short?");
+    } else if (load_catalog(c, e)) {
+        c->authority = authority_create(c->store, c->county, c->catalog);
+        return c;
+    }
+    core_close(c);
+    return NULL;
+}
+
+static struct core *make(const char *dir, const char *schema_dir, enum store_mode mode,
+                         const struct clock *clock, const struct rng *rng, struct err *e) {
+    struct core *c = calloc(1, sizeof *c);
+    char path[1024];
+    if (!c || snprintf(path, sizeof path, "%s/zoufang.db", dir) >= (int)sizeof path ||
+        snprintf(c->schema_dir, sizeof c->schema_dir, "%s", schema_dir) >=
+            (int)sizeof c->schema_dir) {
+        free(c);
+        err_set(e, ERR_LIMIT, "%s: path too long", dir);
+        return NULL;
+    }
+    c->clock = clock;
+    c->rng = rng;
+    c->store = store_open(path, mode, clock, e);
+    if (!c->store) {
+        free(c);
+        return NULL;
+    }
+    return c;
+}
+
+struct core *core_open(const char *dir, const char *schema_dir, const struct clock *clock,
+                       const struct rng *rng, struct err *e) {
+    struct core *c = make(dir, schema_dir, STORE_EXISTING, clock, rng, e);
+    return c ? open_core(c, e) : NULL;
+}
+
+struct core *core_create(const char *dir, const char *schema_dir, const char *county,
+                         const struct clock *clock, const struct rng *rng, struct err *e) {
+    if (!topic_county_valid(county)) {
+        err_set(e, ERR_INVALID, "%s: a county code has 6 digits", county);
+        return NULL;
+    }
+    struct core *c = make(dir, schema_dir, STORE_CREATE, clock, rng, e);
+    if (!c)
+        return NULL;
+    char epoch[UUID_TEXT_SIZE];
+    uuid4_make(rng, epoch);
+    if (!store_begin(c->store, e)) {
+        core_close(c);
+        return NULL;
+    }
+    store_set_meta(c->store, "county", county);
+    store_set_meta(c->store, "epoch", epoch);
+    if (!store_commit(c->store, e)) {
+        core_close(c);
+        return NULL;
+    }
+    return open_core(c, e);
+}
+
+void core_close(struct core *c) {
+    if (!c)
+        return;
+    authority_destroy(c->authority);
+    form_run_destroy(c->form_run);
+    form_catalog_destroy(c->catalog);
+    strmap_clear(&c->places, NULL);
+    free(c->form_masks);
+    store_close(c->store);
+    free(c);
+}
+
+bool core_reload(struct core *c, struct err *e) {
+    if (!load_catalog(c, e))
+        return false;
+    authority_destroy(c->authority);
+    c->authority = authority_create(c->store, c->county, c->catalog);
+    return true;
+}
+
+/* ---------------------------------------------------------------- transactions */
+
+bool core_begin(struct core *c, struct err *e) {
+    c->authority_changed = false;
+    if (!store_begin(c->store, e))
+        return false;
+    if (store_changed_elsewhere(c->store))
+        authority_forget(c->authority);
+    return true;
+}
+
+bool core_commit(struct core *c, struct err *e) {
+    for (size_t i = 0; i < c->places.capacity; i++) {
+        if (c->places.slots[i].key)
+            store_dirty(c->store, "place", c->places.slots[i].key, 1);
+    }
+    strmap_clear(&c->places, NULL);
+    if (c->authority_changed) {
+        store_dirty(c->store, "scope", "", 1);
+        store_dirty(c->store, "held", "", 1);
+    }
+    if (store_commit(c->store, e))
+        return true;
+    authority_forget(c->authority);
+    return false;
+}
+
+void core_rollback(struct core *c) {
+    store_rollback(c->store);
+    strmap_clear(&c->places, NULL);
+    authority_forget(c->authority);
+}
+
+void core_touch_place(struct core *c, const char *place) {
+    strmap_set(&c->places, place, c);
+}
+
+void core_authority_changed(struct core *c) {
+    c->authority_changed = true;
+    authority_forget(c->authority);
+}

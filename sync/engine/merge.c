@@ -1,0 +1,315 @@
+#include "merge.h"
+
+#include "chain.h"
+#include "fold.h"
+#include "hlc.h"
+#include "place.h"
+#include "tenure.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- what follows from a change */
+
+/* Marks what is derived from the subject as out of date. */
+static void touch(struct core *c, const struct form *form, const struct place *where) {
+    int64_t mask = core_form_mask(c, form);
+    const struct subject *s = &where->at;
+    if (*s->household)
+        store_dirty(c->store, "household", s->household, mask);
+    else if (s->kinds & SUBJECT_VILLAGE)
+        store_dirty(c->store, "village", where->subject, mask);
+    else if (s->kinds & SUBJECT_FINDING)
+        store_dirty(c->store, "finding", where->subject, mask);
+    if (*where->code)
+        core_touch_place(c, where->code);
+}
+
+/* A finding is its own subject for what is derived from it. */
+static void touch_own(struct core *c, const struct form *form, const char *id) {
+    if (form->opens & SUBJECT_FINDING)
+        store_dirty(c->store, "finding", id, core_form_mask(c, form));
+}
+
+/* ---------------------------------------------------------------- facts */
+
+struct sources {
+    struct fold_source *list;
+    json_t **bodies;
+    char (*ids)[37];
+    char (*authors)[40];
+    struct fold_write *writes;
+    size_t count, write_count, write_capacity;
+};
+
+static void add_writes(struct sources *s, size_t i, const struct form *form) {
+    struct form_fact facts[FORM_WRITES_MAX];
+    size_t n = form_facts(form, json_object_get(s->bodies[i], "data"), facts);
+    if (s->write_count + n > s->write_capacity) {
+        s->write_capacity = (s->write_count + n) * 2;
+        s->writes = realloc(s->writes, s->write_capacity * sizeof *s->writes);
+        if (!s->writes)
+            abort();
+    }
+    for (size_t k = 0; k < n; k++)
+        s->writes[s->write_count++] = (struct fold_write){
+            .fact = facts[k].fact->name, .value = facts[k].value, .source = (void *)(uintptr_t)i};
+}
+
+static void grow_sources(struct sources *s) {
+    size_t n = s->count + 1;
+    s->list = realloc(s->list, n * sizeof *s->list);
+    s->bodies = realloc(s->bodies, n * sizeof(json_t *));
+    s->ids = realloc(s->ids, n * sizeof *s->ids);
+    s->authors = realloc(s->authors, n * sizeof *s->authors);
+    if (!s->list || !s->bodies || !s->ids || !s->authors)
+        abort();
+}
+
+/* Reads every record that writes facts of the entity. Arrays move while they grow, so writes name
+ * their source by index until all are read. */
+static void load_sources(struct core *c, const char *kind, const char *id, struct sources *s) {
+    sqlite3_stmt *q = store_query(c->store, "fact_sources");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    while (q_row(c->store, q)) {
+        const struct form *form =
+            form_find(c->catalog, q_col(q, 3), strlen(q_col(q, 3)), sqlite3_column_int64(q, 4));
+        json_t *body = form ? json_loads(q_col(q, 6), 0, NULL) : NULL;
+        if (!body)
+            continue;
+        grow_sources(s);
+        size_t i = s->count++;
+        uuid_format(sqlite3_column_blob(q, 0), s->ids[i]);
+        snprintf(s->authors[i], sizeof s->authors[i], "%s", q_col(q, 2));
+        s->bodies[i] = body;
+        s->list[i] = (struct fold_source){.hlc = sqlite3_column_int64(q, 1),
+                                          .imported = strcmp(q_col(q, 2), IMPORT_AUTHOR) == 0,
+                                          .current = sqlite3_column_int(q, 5) == EFFECT_CURRENT,
+                                          .base = json_object_get(body, "base")};
+        add_writes(s, i, form);
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        s->list[i].id = s->ids[i];
+        s->list[i].author = s->authors[i];
+    }
+    for (size_t k = 0; k < s->write_count; k++)
+        s->writes[k].source = &s->list[(uintptr_t)s->writes[k].source];
+}
+
+static void free_sources(struct sources *s) {
+    for (size_t i = 0; i < s->count; i++)
+        json_decref(s->bodies[i]);
+    free(s->list);
+    free((void *)s->bodies);
+    free(s->ids);
+    free(s->authors);
+    free(s->writes);
+}
+
+/* True once every fact that registers an entity of the kind has a value. */
+static bool registered(const struct core *c, const char *kind, const json_t *doc) {
+    bool any = false;
+    for (size_t i = 0; i < form_fact_count(c->catalog); i++) {
+        const struct fact *f = form_fact_at(c->catalog, i);
+        if (!f->required || strcmp(f->entity, kind) != 0)
+            continue;
+        const json_t *v = json_object_get(doc, f->name);
+        if (!v || json_is_null(v))
+            return false;
+        any = true;
+    }
+    return any || json_object_size(doc) > 0;
+}
+
+static char *dump(const json_t *v) {
+    char *text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!text)
+        abort();
+    return text;
+}
+
+/* Writes the entity if anything that phones see of it changed. */
+static void write_entity(struct core *c, const char *kind, const char *id, const char *place,
+                         const char *subject, const struct fold *f, bool gone) {
+    char *doc = dump(f->doc);
+    char *seen = dump(f->seen);
+    char *conflicts = dump(f->conflicts);
+    sqlite3_stmt *q = store_query(c->store, "entity_set");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    q_text(q, 3, place);
+    q_text(q, 4, subject);
+    q_int(q, 5, registered(c, kind, f->doc));
+    q_int(q, 6, strcmp(kind, "person") == 0 ? 2 : 1);
+    q_text(q, 7, doc);
+    q_text(q, 8, seen);
+    q_text(q, 9, conflicts);
+    q_text(q, 10, gone ? "void" : "");
+    q_int(q, 11, store_next_rev(c->store));
+    q_done(c->store, q);
+    free(doc);
+    free(seen);
+    free(conflicts);
+}
+
+/* Entities that decide what others may do. */
+static void settle_authority(struct core *c, const char *kind, const char *subject) {
+    if (strcmp(kind, "assignment") == 0)
+        tenure_settle(c, subject);
+    else if (strcmp(kind, "cadre") != 0 && strcmp(kind, "division") != 0)
+        return;
+    core_authority_changed(c);
+}
+
+static void refold(struct core *c, const char *kind, const char *id, const char *place,
+                   const char *subject) {
+    struct sources s = {0};
+    load_sources(c, kind, id, &s);
+    bool any_current = false;
+    for (size_t i = 0; i < s.count; i++)
+        any_current = any_current || s.list[i].current;
+    struct fold f = fold_make(s.writes, s.write_count);
+    /* Households and persons that somebody mentioned stay, without facts. */
+    bool gone = !any_current && strcmp(kind, "household") != 0 && strcmp(kind, "person") != 0;
+    write_entity(c, kind, id, place, subject, &f, gone);
+    fold_fini(&f);
+    free_sources(&s);
+    settle_authority(c, kind, subject);
+}
+
+/* The entity whose facts a record writes. */
+static bool entity_of(const struct form *form, const char *subject, const json_t *data, char *out) {
+    return form->entity && form->write_count &&
+           form_entity_id(form, subject, data, out, FORM_ENTITY_ID_SIZE);
+}
+
+/* What an entity is about: the household, or the subject itself. */
+static const char *about(const struct subject *at, const char *subject) {
+    return *at->household ? at->household : subject;
+}
+
+static void write_facts(struct core *c, const struct record *r, int64_t rec, const char *place) {
+    const json_t *data = json_object_get(r->json, "data");
+    char id[FORM_ENTITY_ID_SIZE];
+    struct form_fact facts[FORM_WRITES_MAX];
+    if (!entity_of(r->form, r->subject, data, id) || form_facts(r->form, data, facts) == 0)
+        return;
+    sqlite3_stmt *q = store_query(c->store, "fact_source_add");
+    q_text(q, 1, r->form->entity);
+    q_text(q, 2, id);
+    q_int(q, 3, rec);
+    q_done(c->store, q);
+    refold(c, r->form->entity, id, place, about(&r->place, r->subject));
+}
+
+/* A household or person exists from the first record that names it. */
+static void mention(struct core *c, const char *kind, const char *id, const char *place,
+                    const char *household) {
+    sqlite3_stmt *q = store_query(c->store, "entity_known");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    bool known = q_row(c->store, q);
+    q_end(q);
+    if (known)
+        return;
+    struct fold f = {json_object(), json_object(), json_array()};
+    write_entity(c, kind, id, place, household, &f, false);
+    fold_fini(&f);
+}
+
+/* ---------------------------------------------------------------- links between records */
+
+static bool take_awaited(struct core *c, const unsigned char id[16]) {
+    sqlite3_stmt *q = store_query(c->store, "awaited_take");
+    q_blob(q, 1, id, 16);
+    bool found = q_row(c->store, q);
+    q_end(q);
+    return found;
+}
+
+static void await_record(struct core *c, const unsigned char id[16]) {
+    sqlite3_stmt *q = store_query(c->store, "awaited_add");
+    q_blob(q, 1, id, 16);
+    q_done(c->store, q);
+}
+
+static void effect_changed(struct core *c, const struct logged *r) {
+    if (!r->form)
+        return;
+    struct place where;
+    place_resolve(c, r->subject, &r->at, &where);
+    touch(c, r->form, &where);
+    touch_own(c, r->form, r->id_text);
+    if (!r->form->entity)
+        return;
+    json_t *body = logged_body(c, r->rec);
+    char id[FORM_ENTITY_ID_SIZE];
+    if (entity_of(r->form, r->subject, json_object_get(body, "data"), id))
+        refold(c, r->form->entity, id, r->place, about(&r->at, r->subject));
+    json_decref(body);
+}
+
+/* Records about this one that came before it: now their place is known, and whether they count. */
+static void settle_dependents(struct core *c, const char *id_text, const char *place) {
+    sqlite3_stmt *q = store_query(c->store, "record_about");
+    struct logged *found = NULL;
+    size_t count = 0;
+    q_text(q, 1, id_text);
+    while (q_row(c->store, q)) {
+        found = realloc(found, (count + 1) * sizeof *found);
+        if (!found)
+            abort();
+        logged_read(c, q, &found[count++]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        q = store_query(c->store, "record_set_place");
+        q_int(q, 1, found[i].rec);
+        q_text(q, 2, place);
+        q_int(q, 3, store_next_rev(c->store));
+        q_done(c->store, q);
+        chain_settle(c, found[i].id, effect_changed);
+    }
+    free(found);
+}
+
+/* A void, review or other record about a record, just stored. */
+static void act_on(struct core *c, const struct record *r, const char *subject) {
+    unsigned char target[16];
+    struct logged t;
+    if (!uuid7_parse(subject, strlen(subject), target))
+        return;
+    if (!logged_get(c, target, &t)) {
+        await_record(c, target);
+        return;
+    }
+    if (strcmp(r->form_id, "record.void") == 0)
+        chain_settle(c, target, effect_changed);
+    else if (strcmp(r->form_id, "record.review") == 0)
+        store_dirty(c->store, "held", "", 1);
+    else
+        chain_settle(c, r->id_bytes, effect_changed);
+    if (*t.place)
+        core_touch_place(c, t.place);
+}
+
+void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
+                  bool released) {
+    bool linked = take_awaited(c, r->id_bytes) || released;
+    struct logged amended;
+    if (r->place.kinds & SUBJECT_PERSON)
+        mention(c, "person", r->subject, where->code, r->place.household);
+    if (*where->at.household)
+        mention(c, "household", where->at.household, where->code, where->at.household);
+    write_facts(c, r, rec, where->code);
+    if (r->has_amends && !logged_get(c, r->amends, &amended))
+        await_record(c, r->amends);
+    if (r->has_amends || linked)
+        chain_settle(c, r->id_bytes, effect_changed);
+    if (where->at.kinds & SUBJECT_RECORD)
+        act_on(c, r, where->subject);
+    if (linked)
+        settle_dependents(c, r->id, where->code);
+    touch(c, r->form, where);
+    touch_own(c, r->form, r->id);
+}

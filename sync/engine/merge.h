@@ -1,0 +1,19 @@
+/* What a stored record changes (protocol §7): amendments, withdrawals, facts, assignments. The
+ * result is a function of the set of stored records, whatever the order in which they came.
+ * Sync thread only, inside a transaction; failures stick to the store. */
+#ifndef MERGE_H
+#define MERGE_H
+
+#include "core.h"
+#include "envelope.h"
+#include "place.h"
+
+/* After the record was written to the log as stored, or a held one was released: what it was
+ * waited for then counts too. */
+void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
+                  bool released);
+
+/* Recomputes everything that merge derives from the log, in the order of record ids. */
+void merge_rebuild(struct core *c);
+
+#endif

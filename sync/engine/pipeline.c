@@ -1,0 +1,356 @@
+#include "pipeline.h"
+
+#include "hlc.h"
+#include "limits.h"
+#include "log.h"
+#include "logged.h"
+#include "merge.h"
+#include "place.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_FORM_MS 3600000 /* a newer catalogue may come */
+#define RETRY_CLOCK_MS 5000
+#define RETRY_ATOMIC_MS 5000
+
+static const char *const outcome_names[] = {"", "stored", "held", "rejected"};
+static const enum metric outcome_metrics[] = {METRIC_STORED, METRIC_STORED, METRIC_HELD,
+                                              METRIC_REJECTED};
+
+/* What is to become of a record. */
+struct verdict {
+    enum { TAKE, DUPLICATE, CONFLICT, RETRY } what;
+    enum outcome outcome;     /* of TAKE */
+    struct problems problems; /* errors, or warnings of a stored record */
+    struct place where;
+    int64_t after_ms;    /* of RETRY */
+    struct logged known; /* of DUPLICATE */
+};
+
+static void count(struct pipeline *p, enum metric id) {
+    if (p->metrics)
+        metrics_add(p->metrics, id, 1);
+}
+
+/* ---------------------------------------------------------------- judging */
+
+bool pipeline_authorised(struct pipeline *p, const char *device, const char *via,
+                         const struct record *r, const struct place *where,
+                         struct problems *missing) {
+    if (strcmp(r->author, IMPORT_AUTHOR) == 0)
+        return true;
+    struct form_fact facts[FORM_WRITES_MAX];
+    size_t n =
+        r->form->write_count ? form_facts(r->form, json_object_get(r->json, "data"), facts) : 0;
+    struct subject at = where->at;
+    if (!where->named)
+        at.place[0] = '\0';
+    const struct claim claim = {.device = device,
+                                .via = via,
+                                .author = r->author,
+                                .hlc = r->hlc,
+                                .form = r->form,
+                                .subject = &at,
+                                .gates = r->gates,
+                                .facts = facts,
+                                .fact_count = n};
+    for (size_t i = 0; i < r->held.count; i++)
+        problems_add(missing, r->held.list[i].code, r->held.list[i].path, r->held.list[i].name,
+                     r->held.list[i].zh, r->held.list[i].en);
+    return authority_judge(p->core->authority, &claim, missing) && r->held.count == 0;
+}
+
+static void retry(struct verdict *d, const char *code, const char *path, int64_t after_ms) {
+    problems_add_code(&d->problems, code, path);
+    d->what = RETRY;
+    d->after_ms = after_ms;
+}
+
+/* The log already has the id. */
+static void judge_known(struct pipeline *p, const struct record *r, struct verdict *d) {
+    json_t *body = logged_body(p->core, d->known.rec);
+    d->what = body && record_same_content(body, r->json) ? DUPLICATE : CONFLICT;
+    if (d->what == CONFLICT)
+        problems_add_code(&d->problems, "id_conflict", "/id");
+    json_decref(body);
+}
+
+/* Steps 2 to 7 of §5, in this order. */
+static void judge(struct pipeline *p, const struct envelope *v, struct record *r,
+                  struct verdict *d) {
+    d->what = TAKE;
+    d->outcome = OUTCOME_REJECTED;
+    if (r->state == RECORD_MALFORMED) {
+        problems_move(&d->problems, &r->problems);
+    } else if (logged_get(p->core, r->id_bytes, &d->known)) {
+        judge_known(p, r, d);
+    } else if (r->state == RECORD_NO_FORM) {
+        retry(d, "unknown_form", "/form", RETRY_FORM_MS);
+    } else if (r->state == RECORD_UNFIT) {
+        problems_move(&d->problems, &r->problems);
+    } else if (hlc_ms(r->hlc) > clock_wall_ms(p->core->clock) + CLOCK_AHEAD_MS_MAX) {
+        retry(d, "clock_ahead", "/hlc", RETRY_CLOCK_MS);
+    } else {
+        place_resolve(p->core, r->subject, &r->place, &d->where);
+        bool ok = pipeline_authorised(p, v->device, v->via, r, &d->where, &d->problems);
+        d->outcome = ok ? OUTCOME_STORED : OUTCOME_HELD;
+        if (ok)
+            problems_move(&d->problems, &r->problems);
+    }
+}
+
+/* ---------------------------------------------------------------- the log */
+
+static char *problems_text(const struct problems *list) {
+    struct buf b;
+    if (!list->count)
+        return NULL;
+    buf_init(&b, 1024 * 1024);
+    problems_write(list, &b);
+    return b.data;
+}
+
+/* Appends to the log; returns its row. */
+static int64_t append(struct pipeline *p, const struct envelope *v, const struct record *r,
+                      const struct verdict *d, const unsigned char *batch) {
+    struct store *s = p->core->store;
+    char *problems = problems_text(&d->problems);
+    sqlite3_stmt *q = store_query(s, "record_add");
+    q_blob(q, 1, r->id_bytes, 16);
+    q_text(q, 2, r->form_id);
+    q_int(q, 3, r->fv);
+    q_int(q, 4, d->outcome);
+    q_int(q, 5, EFFECT_CURRENT);
+    q_text(q, 6, r->subject);
+    q_text(q, 7, d->where.code);
+    q_int(q, 8, r->hlc);
+    q_text(q, 9, r->author);
+    q_text(q, 10, v->device);
+    q_int(q, 11, r->seq);
+    q_text(q, 12, v->via);
+    q_int(q, 13, clock_wall_ms(p->core->clock));
+    q_int(q, 14, store_next_rev(s));
+    if (r->has_amends)
+        q_blob(q, 15, r->amends, 16);
+    else
+        q_null(q, 15);
+    if (batch)
+        q_blob(q, 16, batch, 16);
+    else
+        q_null(q, 16);
+    q_int(q, 17, r->hidden ? 5 : 0);
+    q_text_n(q, 18, r->text.text, r->text.size);
+    q_text(q, 19, problems);
+    q_done(s, q);
+    free(problems);
+    return sqlite3_last_insert_rowid(store_db(s));
+}
+
+/* Keeps what has no identity in the log, with the reason. */
+static void keep_refusal(struct pipeline *p, const struct envelope *v, const char *text,
+                         size_t size, const struct problems *why) {
+    unsigned char digest[SHA256_SIZE];
+    char hex[SHA256_HEX_SIZE];
+    char *problems = problems_text(why);
+    sha256(text, size, digest);
+    hex_encode(digest, sizeof digest, hex);
+    sqlite3_stmt *q = store_query(p->core->store, "refusal_add");
+    q_text(q, 1, v->device);
+    q_text(q, 2, v->via);
+    q_int(q, 3, clock_wall_ms(p->core->clock));
+    q_text(q, 4, hex);
+    q_text(q, 5, problems ? problems : "[]");
+    q_blob(q, 6, text, size);
+    q_done(p->core->store, q);
+    free(problems);
+}
+
+/* ---------------------------------------------------------------- receipts */
+
+static void log_outcome(const struct envelope *v, const struct record *r, const char *outcome,
+                        const struct problems *list) {
+    if (log_enabled(LOG_DEBUG))
+        log_line(LOG_DEBUG, "record=%s device=%s outcome=%s form=%s code=%s", r->id, v->device,
+                 outcome, r->form ? r->form_id : "", list->count ? list->list[0].code : "");
+}
+
+static void answer(struct pipeline *p, const struct envelope *v, const struct record *r,
+                   const struct receipt *x) {
+    receipts_add(p->receipts, v->device, v->via, x);
+    static const struct problems none;
+    log_outcome(v, r, x->outcome, x->errors ? x->errors : &none);
+}
+
+static void answer_duplicate(struct pipeline *p, const struct envelope *v, const struct record *r,
+                             const struct logged *known) {
+    sqlite3_stmt *q = store_query(p->core->store, "record_problems");
+    q_int(q, 1, known->rec);
+    char *problems = q_row(p->core->store, q) ? strdup(q_col(q, 0)) : NULL;
+    q_end(q);
+    receipts_seq(p->receipts, v->device, r->seq);
+    answer(p, v, r,
+           &(struct receipt){.id = r->id,
+                             .seq = r->seq,
+                             .outcome = "duplicate",
+                             .was = outcome_names[known->outcome],
+                             .hlc = known->hlc,
+                             .problems_json = problems});
+    count(p, METRIC_DUPLICATE);
+    free(problems);
+}
+
+/* The same record by another path may have the authority that a held one lacks. */
+static void release_by_other_path(struct pipeline *p, const struct envelope *v, struct record *r,
+                                  struct verdict *d) {
+    struct problems missing = {0};
+    place_resolve(p->core, r->subject, &r->place, &d->where);
+    if (r->state == RECORD_FIT && !d->known.in_batch &&
+        pipeline_authorised(p, v->device, v->via, r, &d->where, &missing)) {
+        logged_set_outcome(p->core, d->known.rec, OUTCOME_STORED, NULL);
+        merge_stored(p->core, r, d->known.rec, &d->where, true);
+        d->known.outcome = OUTCOME_STORED;
+        count(p, METRIC_STORED);
+    }
+    problems_fini(&missing);
+}
+
+/* ---------------------------------------------------------------- carrying out */
+
+static void take(struct pipeline *p, const struct envelope *v, struct record *r, struct verdict *d,
+                 const unsigned char *batch) {
+    bool fresh = r->seq == 0 || receipts_seq(p->receipts, v->device, r->seq);
+    if (!fresh && d->outcome == OUTCOME_STORED)
+        problems_add_code(&d->problems, "seq_reused", "/seq");
+    if (r->state == RECORD_MALFORMED) {
+        keep_refusal(p, v, r->text.text, r->text.size, &d->problems);
+    } else {
+        int64_t rec = append(p, v, r, d, batch);
+        if (d->outcome == OUTCOME_STORED)
+            merge_stored(p->core, r, rec, &d->where, false);
+        else if (d->outcome == OUTCOME_HELD)
+            store_dirty(p->core->store, "held", "", 1);
+    }
+    count(p, outcome_metrics[d->outcome]);
+    answer(p, v, r,
+           &(struct receipt){.id = r->id,
+                             .seq = r->seq,
+                             .outcome = outcome_names[d->outcome],
+                             .errors = &d->problems});
+}
+
+static void carry_out(struct pipeline *p, const struct envelope *v, struct record *r,
+                      struct verdict *d, const unsigned char *batch) {
+    switch (d->what) {
+    case TAKE:
+        take(p, v, r, d, batch);
+        break;
+    case DUPLICATE:
+        if (d->known.outcome == OUTCOME_HELD)
+            release_by_other_path(p, v, r, d);
+        answer_duplicate(p, v, r, &d->known);
+        break;
+    case CONFLICT:
+        keep_refusal(p, v, r->text.text, r->text.size, &d->problems);
+        if (r->seq)
+            receipts_seq(p->receipts, v->device, r->seq);
+        count(p, METRIC_REJECTED);
+        answer(p, v, r,
+               &(struct receipt){
+                   .id = r->id, .seq = r->seq, .outcome = "rejected", .errors = &d->problems});
+        break;
+    case RETRY:
+        count(p, METRIC_RETRY);
+        answer(p, v, r,
+               &(struct receipt){.id = r->id,
+                                 .seq = r->seq,
+                                 .outcome = "retry",
+                                 .errors = &d->problems,
+                                 .after_ms = d->after_ms});
+        break;
+    }
+}
+
+/* What the record is after the envelope, for the rest of an atomic one: 0 = not taken. */
+static enum outcome standing(const struct verdict *d) {
+    if (d->what == TAKE)
+        return d->outcome;
+    return d->what == DUPLICATE ? d->known.outcome : (enum outcome)0;
+}
+
+/* All of the envelope or none (§6): one that is not taken keeps the others unknown, one that is
+ * held holds all. */
+static const unsigned char *bind_together(const struct envelope *v, struct verdict *all) {
+    bool refused = false;
+    bool held = false;
+    for (size_t i = 0; i < v->count; i++) {
+        enum outcome o = standing(&all[i]);
+        refused = refused || o == 0 || o == OUTCOME_REJECTED;
+        held = held || o == OUTCOME_HELD;
+    }
+    for (size_t i = 0; i < v->count && (refused || held); i++) {
+        struct verdict *d = &all[i];
+        if (d->what != TAKE || d->outcome == OUTCOME_REJECTED)
+            continue;
+        if (refused) {
+            problems_clear(&d->problems);
+            retry(d, "atomic", "", RETRY_ATOMIC_MS);
+        } else if (d->outcome == OUTCOME_STORED) {
+            problems_clear(&d->problems);
+            problems_add_code(&d->problems, "atomic", "");
+            d->outcome = OUTCOME_HELD;
+        }
+    }
+    return held && !refused ? v->records[0].id_bytes : NULL;
+}
+
+static void take_atomic(struct pipeline *p, struct envelope *v) {
+    struct verdict *all = calloc(v->count, sizeof *all);
+    if (!all)
+        abort();
+    for (size_t i = 0; i < v->count; i++)
+        judge(p, v, &v->records[i], &all[i]);
+    const unsigned char *batch = bind_together(v, all);
+    for (size_t i = 0; i < v->count; i++) {
+        /* The same record twice in one envelope is known by its second place. */
+        if (all[i].what == TAKE && v->records[i].has_id &&
+            logged_get(p->core, v->records[i].id_bytes, &all[i].known))
+            judge_known(p, &v->records[i], &all[i]);
+        carry_out(p, v, &v->records[i], &all[i], batch);
+        problems_fini(&all[i].problems);
+    }
+    free(all);
+}
+
+static void refuse_payload(struct pipeline *p, const struct envelope *v, const void *payload,
+                           size_t size) {
+    keep_refusal(p, v, payload, size, &v->problems);
+    receipts_add(p->receipts, v->device, v->via,
+                 &(struct receipt){.id = "",
+                                   .outcome = "rejected",
+                                   .errors = &v->problems,
+                                   .payload_hash = v->payload_hash});
+    count(p, METRIC_PAYLOADS_REFUSED);
+    log_line(LOG_DEBUG, "payload=%s device=%s outcome=rejected code=%s", v->payload_hash, v->device,
+             v->problems.list[0].code);
+}
+
+void pipeline_take(struct pipeline *p, struct envelope *v) {
+    if (v->problems.count) {
+        refuse_payload(p, v, v->raw, v->raw_size);
+        return;
+    }
+    if (v->pending >= 0)
+        receipts_pending(p->receipts, v->device, v->pending);
+    if (v->atomic) {
+        take_atomic(p, v);
+        return;
+    }
+    for (size_t i = 0; i < v->count; i++) {
+        struct verdict d = {0};
+        judge(p, v, &v->records[i], &d);
+        carry_out(p, v, &v->records[i], &d, NULL);
+        problems_fini(&d.problems);
+    }
+}

@@ -1,0 +1,32 @@
+/* The way of a record (protocol §5): known, form, data, clock, authority, log, merge, receipt.
+ * Sync thread only, inside a transaction of the core. */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+#include "core.h"
+#include "envelope.h"
+#include "metrics.h"
+#include "place.h"
+#include "receipts.h"
+
+struct pipeline {
+    struct core *core;
+    struct receipts *receipts;
+    struct metrics *metrics; /* may be NULL */
+};
+
+/* Takes one decoded envelope: every record gets an outcome, the receipts are collected. */
+void pipeline_take(struct pipeline *p, struct envelope *v);
+
+/* Step 7 for a record that fits: adds what holds it to `missing`; true if nothing does. */
+bool pipeline_authorised(struct pipeline *p, const char *device, const char *via,
+                         const struct record *r, const struct place *where,
+                         struct problems *missing);
+
+/* Held records looked at together. An atomic envelope fits into one page. */
+#define HELD_PAGE 1024
+
+/* Looks again at every held record; new outcomes get receipts. */
+void pipeline_review_held(struct pipeline *p);
+
+#endif

@@ -1,0 +1,62 @@
+#include "place.h"
+
+#include "hlc.h"
+#include "logged.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Cuts "-digits" off the end; false if the text does not end so. */
+static bool cut_number(char *text) {
+    char *dash = strrchr(text, '-');
+    if (!dash || !dash[1] || dash[1 + strspn(dash + 1, "0123456789")])
+        return false;
+    *dash = '\0';
+    return true;
+}
+
+/* Cuts "-bNN" off the end if it is there. */
+static void cut_part(char *text) {
+    char *dash = strrchr(text, '-');
+    if (dash && dash[1] == 'b' && strlen(dash) == 4)
+        *dash = '\0';
+}
+
+/* The subject inside a task id `{rule}-{subject}[-bNN]-{cycle}` (protocol §9). */
+static bool task_subject(const char *task, char *out, struct subject *ret) {
+    const char *dash = strchr(task, '-');
+    const char *rest = dash ? strchr(dash + 1, '-') : NULL;
+    if (!rest || strlen(rest + 1) > SUBJECT_SIZE_MAX)
+        return false;
+    /* The cycle is one number, or year and month. */
+    for (int numbers = 1; numbers <= 2; numbers++) {
+        snprintf(out, SUBJECT_SIZE_MAX + 1, "%s", rest + 1);
+        if (!cut_number(out) || (numbers == 2 && !cut_number(out)))
+            return false;
+        cut_part(out);
+        if (subject_parse(out, strlen(out), ret) && !(ret->kinds & SUBJECT_TASK))
+            return true;
+    }
+    return false;
+}
+
+static void place_of_record(struct core *c, const char *id, char out[13]) {
+    unsigned char bytes[16];
+    struct logged target;
+    if (uuid7_parse(id, strlen(id), bytes) && logged_get(c, bytes, &target) &&
+        target.outcome == OUTCOME_STORED)
+        memcpy(out, target.place, 13);
+}
+
+void place_resolve(struct core *c, const char *subject, const struct subject *parsed,
+                   struct place *p) {
+    memset(p, 0, sizeof *p);
+    if (!(parsed->kinds & SUBJECT_TASK) || !task_subject(subject, p->subject, &p->at)) {
+        snprintf(p->subject, sizeof p->subject, "%s", subject);
+        p->at = *parsed;
+    }
+    memcpy(p->code, p->at.place, sizeof p->code);
+    p->named = *p->code != '\0';
+    if (p->at.kinds & SUBJECT_RECORD)
+        place_of_record(c, p->subject, p->code);
+}

@@ -1,0 +1,19 @@
+/* Where a record belongs and what it is about in the end: a task's record is about the task's
+ * subject; a record about a record is where that one is. Sync thread only. */
+#ifndef PLACE_H
+#define PLACE_H
+
+#include "core.h"
+#include "envelope.h"
+
+struct place {
+    struct subject at; /* of `subject` */
+    char subject[SUBJECT_SIZE_MAX + 1];
+    char code[13]; /* division that scope is judged by, "" unknown */
+    bool named;    /* false: only a record it is about tells the place */
+};
+
+void place_resolve(struct core *c, const char *subject, const struct subject *parsed,
+                   struct place *ret);
+
+#endif
