@@ -68,6 +68,15 @@ static const char *text_of(struct loader *l, const json_t *object, const char *m
     return text;
 }
 
+/* A JSON Pointer into the record; "" is the whole. */
+static const char *pointer_of(struct loader *l, const json_t *object) {
+    const char *path = json_string_value(json_object_get(object, "path"));
+    if (path && (!*path || *path == '/'))
+        return path;
+    fail(l, "path must be a JSON Pointer", "");
+    return NULL;
+}
+
 static bool label_of(struct loader *l, const json_t *object, const char **zh, const char **en) {
     const json_t *label = json_object_get(object, "x-label");
     size_t used = enter(l, "x-label");
@@ -415,7 +424,7 @@ static bool read_entity(struct loader *l) {
 
 static bool read_gate(struct loader *l, const json_t *item, size_t i) {
     struct form_gate *g = &l->f->gates[i];
-    bool ok = (g->name = text_of(l, item, "name")) && (g->path = text_of(l, item, "path")) &&
+    bool ok = (g->name = text_of(l, item, "name")) && (g->path = pointer_of(l, item)) &&
               (g->zh = text_of(l, item, "zh")) && (g->en = text_of(l, item, "en")) &&
               (l->f->gate_sql[i] = text_of(l, item, "when")) &&
               roles_of(l, json_object_get(item, "roles"), &g->roles);
@@ -440,7 +449,7 @@ static bool read_level(struct loader *l, const json_t *item, enum form_level *re
 
 static bool read_check(struct loader *l, const json_t *item, size_t i) {
     struct form_check *k = &l->f->checks[i];
-    bool ok = (k->name = text_of(l, item, "name")) && (k->path = text_of(l, item, "path")) &&
+    bool ok = (k->name = text_of(l, item, "name")) && (k->path = pointer_of(l, item)) &&
               (k->zh = text_of(l, item, "zh")) && (k->en = text_of(l, item, "en")) &&
               (l->f->check_sql[i] = text_of(l, item, "sql")) && read_level(l, item, &k->level);
     l->f->form.check_count = i + (ok ? 1 : 0);
