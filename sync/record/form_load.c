@@ -422,11 +422,64 @@ static bool read_entity(struct loader *l) {
     return true;
 }
 
+/* The SQL parameter of a member given as "a.b"; made at its first mention. */
+static int member_parameter(struct loader *l, const char *path, size_t size) {
+    json_t *keys = json_array();
+    for (size_t at = 0; at <= size;) {
+        size_t length = strcspn(path + at, ".'");
+        json_array_append_new(keys, json_stringn(path + at, length));
+        at += length + 1;
+    }
+    size_t count = json_array_size(l->f->members);
+    for (size_t i = 0; i < count; i++) {
+        if (json_equal(json_array_get(l->f->members, i), keys)) {
+            json_decref(keys);
+            return FORM_MEMBER_PARAMETER + (int)i;
+        }
+    }
+    if (count == FORM_MEMBERS_MAX)
+        fail(l, "the expressions read too many members", "");
+    json_array_append_new(l->f->members, keys);
+    return FORM_MEMBER_PARAMETER + (int)count;
+}
+
+/* The expression with `data ->> '$.a.b'` as parameters: they are bound from the parsed data, so
+ * that most checks need not have SQLite parse it a second time. */
+static const char *expression_of(struct loader *l, const json_t *object, const char *member) {
+    static const char start[] = "data ->> '$.";
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.";
+    const char *sql = text_of(l, object, member);
+    if (!sql)
+        return NULL;
+    struct buf out;
+    buf_init(&out, 64 * 1024);
+    while (*sql) {
+        const char *found = strstr(sql, start);
+        const char *path = found ? found + sizeof start - 1 : NULL;
+        size_t size = path ? strspn(path, letters) : 0;
+        if (size && path[size] == '\'') {
+            buf_add(&out, sql, (size_t)(found - sql));
+            buf_add_fmt(&out, "?%d", member_parameter(l, path, size));
+            sql = path + size + 1;
+        } else {
+            size_t rest = path ? (size_t)(path - sql) : strlen(sql);
+            buf_add(&out, sql, rest);
+            sql += rest;
+        }
+    }
+    const char *text = out.failed ? NULL : keep(l, out.data);
+    if (!text)
+        fail(l, "expression is too long: ", member);
+    buf_fini(&out);
+    return text;
+}
+
 static bool read_gate(struct loader *l, const json_t *item, size_t i) {
     struct form_gate *g = &l->f->gates[i];
     bool ok = (g->name = text_of(l, item, "name")) && (g->path = pointer_of(l, item)) &&
               (g->zh = text_of(l, item, "zh")) && (g->en = text_of(l, item, "en")) &&
-              (l->f->gate_sql[i] = text_of(l, item, "when")) &&
+              (l->f->gate_sql[i] = expression_of(l, item, "when")) &&
               roles_of(l, json_object_get(item, "roles"), &g->roles);
     l->f->form.gate_count = i + (ok ? 1 : 0);
     return ok;
@@ -451,7 +504,8 @@ static bool read_check(struct loader *l, const json_t *item, size_t i) {
     struct form_check *k = &l->f->checks[i];
     bool ok = (k->name = text_of(l, item, "name")) && (k->path = pointer_of(l, item)) &&
               (k->zh = text_of(l, item, "zh")) && (k->en = text_of(l, item, "en")) &&
-              (l->f->check_sql[i] = text_of(l, item, "sql")) && read_level(l, item, &k->level);
+              (l->f->check_sql[i] = expression_of(l, item, "sql")) &&
+              read_level(l, item, &k->level);
     l->f->form.check_count = i + (ok ? 1 : 0);
     return ok;
 }
@@ -517,9 +571,10 @@ static bool read_acts(struct loader *l) {
 }
 
 static bool read_hidden(struct loader *l) {
-    const json_t *hidden = json_object_get(l->f->root, "x-hidden");
-    l->f->hidden_sql = json_string_value(hidden);
-    return !hidden || l->f->hidden_sql || fail(l, "x-hidden must be an SQL expression", "");
+    if (!json_object_get(l->f->root, "x-hidden"))
+        return true;
+    l->f->hidden_sql = expression_of(l, l->f->root, "x-hidden");
+    return l->f->hidden_sql != NULL;
 }
 
 /* ---------------------------------------------------------------- compiling */
@@ -654,6 +709,7 @@ static void form_own_destroy(struct form_own *f) {
     free(f->checks);
     free(f->gate_sql);
     free(f->check_sql);
+    json_decref(f->members);
     json_decref(f->texts);
     json_decref(f->root);
     free(f);
@@ -663,6 +719,7 @@ static struct form_own *form_own_create(json_t *root) {
     struct form_own *f = zeroed(1, sizeof *f);
     f->root = root;
     f->texts = json_array();
+    f->members = json_array();
     f->writes = zeroed(FORM_WRITES_MAX, sizeof *f->writes);
     f->gates = zeroed(FORM_GATES_MAX, sizeof *f->gates);
     f->checks = zeroed(FORM_CHECKS_MAX, sizeof *f->checks);

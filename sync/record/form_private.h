@@ -7,6 +7,9 @@
 
 #define FORM_ROLES_MAX 31
 
+#define FORM_MEMBERS_MAX 64     /* different members of data that the expressions of a form read */
+#define FORM_MEMBER_PARAMETER 8 /* the SQL parameter of the first */
+
 struct form_own {
     struct form form; /* what form_find gives */
     json_t *root;     /* the file, code lists filled in */
@@ -16,9 +19,10 @@ struct form_own {
     struct form_write *writes;
     struct form_gate *gates;
     struct form_check *checks;
-    const char **gate_sql, **check_sql; /* SQL expressions, borrowed from root */
+    const char **gate_sql, **check_sql; /* SQL expressions, members of data as parameters */
     const char *hidden_sql;             /* or NULL */
-    json_t *texts; /* array of strings made while loading, e.g. paths of writes */
+    json_t *members; /* what those parameters stand for: arrays of keys, from data inward */
+    json_t *texts;   /* array of strings made while loading, e.g. paths of writes */
 };
 
 struct form_catalog {

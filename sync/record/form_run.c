@@ -182,6 +182,40 @@ static void bind_stamp(sqlite3_stmt *q, const struct form_input *in, char day[11
     bind_text(q, 7, gps ? in->gps_text : NULL, in->gps_size);
 }
 
+static void bind_value(sqlite3_stmt *q, int i, const json_t *v) {
+    switch (v ? json_typeof(v) : JSON_NULL) {
+    case JSON_STRING:
+        bind_text(q, i, json_string_value(v), json_string_length(v));
+        break;
+    case JSON_INTEGER:
+        sqlite3_bind_int64(q, i, json_integer_value(v));
+        break;
+    case JSON_REAL:
+        sqlite3_bind_double(q, i, json_real_value(v));
+        break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        sqlite3_bind_int(q, i, json_is_true(v));
+        break;
+    case JSON_NULL:
+        sqlite3_bind_null(q, i);
+        break;
+    default:
+        sqlite3_bind_text(q, i, json_dumps(v, JSON_COMPACT), -1, free);
+    }
+}
+
+/* What `data ->> '$.a.b'` would give. */
+static void bind_members(sqlite3_stmt *q, const struct form_own *f, const json_t *data) {
+    for (size_t i = 0; i < json_array_size(f->members); i++) {
+        const json_t *keys = json_array_get(f->members, i);
+        const json_t *v = data;
+        for (size_t k = 0; k < json_array_size(keys); k++)
+            v = json_object_get(v, json_string_value(json_array_get(keys, k)));
+        bind_value(q, FORM_MEMBER_PARAMETER + (int)i, v);
+    }
+}
+
 static void take_check(const struct form_check *k, struct form_verdict *out) {
     struct problems *to = k->level == FORM_ERROR  ? &out->errors
                           : k->level == FORM_HELD ? &out->held
@@ -214,6 +248,7 @@ static void run_checks(const struct form *f, struct form_run *r, const struct fo
         bind_text(q, 2, made, strlen(made));
     else
         bind_text(q, 2, in->data_text, in->data_size);
+    bind_members(q, f->own, in->data);
     r->calls = 0;
     if (sqlite3_step(q) == SQLITE_ROW)
         take_row(f, q, out);
