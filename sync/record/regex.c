@@ -12,12 +12,12 @@
 #define GROUP_DEPTH_MAX 64
 #define MATCH_LIMIT 1000000u /* PCRE2's own bounds, behind the budget */
 #define DEPTH_LIMIT 100000u
-#define HEAP_LIMIT_KIB 1024u
+#define HEAP_LIMIT_KIB 4096u
 /* PCRE2 keeps the frames of a match in one block and doubles it up to the heap limit; blocks are
  * never given back, so all of them together stay below three times the limit. */
 #define MATCH_ARENA_SIZE (3u * 1024 * HEAP_LIMIT_KIB)
 #define COMPILE_ARENA_SIZE (512u * 1024)
-#define SCAN_PER_STEP 32 /* characters that one unit of the budget pays for */
+#define SCAN_PER_STEP 128 /* bytes that one unit of the budget pays for */
 
 struct regex {
     pcre2_code *code;

@@ -6,7 +6,7 @@
  * what PCRE2 cannot do (a lookbehind without a fixed length).
  *
  * A match is charged to a budget that the caller hands in: roughly one unit for each step of the
- * matcher and 32 characters that the step may scan. An exhausted budget ends the match, whatever
+ * matcher and 128 bytes that the step may scan. An exhausted budget ends the match, whatever
  * the pattern and the value. */
 #ifndef REGEX_H
 #define REGEX_H

@@ -34,7 +34,7 @@ struct schema_run; /* working memory of a validation; one per thread, for any sc
 struct schema *schema_compile(const json_t *root, unsigned flags, struct err *e);
 void schema_destroy(struct schema *s);
 
-/* About 8 MiB, touched only as far as it is needed. Aborts without memory. */
+/* About 14 MiB of address space, touched only as far as it is needed. Aborts without memory. */
 struct schema_run *schema_run_create(void);
 void schema_run_destroy(struct schema_run *r);
 

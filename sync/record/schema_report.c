@@ -12,7 +12,8 @@
 enum rank {
     RANK_OTHER,
     RANK_TYPE, /* another kind of value */
-    RANK_CONST /* a constant that tells kinds apart, also one member below */
+    RANK_ENUM, /* perhaps what tells kinds apart, also one member below */
+    RANK_CONST /* surely */
 };
 
 /* A problem in the making. */
@@ -25,8 +26,11 @@ static bool reports(struct schema_run *r, enum rank rank) {
     if (r->mode != MODE_PROBE)
         return r->mode == MODE_REPORT;
     uint32_t below = r->depth - r->probe.base;
-    bool other_kind = (rank == RANK_TYPE && below == 0) || (rank == RANK_CONST && below <= 1);
-    int closeness = other_kind ? 0 : 1 + (int)below;
+    int closeness = 1 + (int)below;
+    if (rank != RANK_OTHER && below == 0)
+        closeness = 0;
+    else if (rank >= RANK_ENUM && below == 1)
+        closeness = rank == RANK_CONST ? 0 : 1;
     if (closeness < r->probe.closeness)
         r->probe.closeness = closeness;
     return false;
@@ -314,9 +318,10 @@ static const char *say_ins(const struct schema_run *r, const struct schema_ins *
 }
 
 bool schema_fail(struct schema_run *r, const struct schema_ins *ins) {
-    enum rank rank = ins->op == OP_TYPE                          ? RANK_TYPE
-                     : ins->op == OP_CONST || ins->op == OP_ENUM ? RANK_CONST
-                                                                 : RANK_OTHER;
+    enum rank rank = ins->op == OP_TYPE    ? RANK_TYPE
+                     : ins->op == OP_ENUM  ? RANK_ENUM
+                     : ins->op == OP_CONST ? RANK_CONST
+                                           : RANK_OTHER;
     if (!reports(r, rank))
         return false;
     struct sentence t = begin(r);

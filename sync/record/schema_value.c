@@ -5,15 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Room for every 64-bit integer and every double: exact on all platforms we build for. */
-static long double number(const json_t *v) {
-    return json_is_integer(v) ? (long double)json_integer_value(v)
-                              : (long double)json_real_value(v);
+/* Exact, where converting the integer to a double would round. */
+static int compare_mixed(json_int_t i, double d) {
+    if (d >= 0x1p63)
+        return -1;
+    if (d < -0x1p63)
+        return 1;
+    json_int_t whole = (json_int_t)d;
+    double fraction = d - (double)whole;
+    if (i != whole)
+        return i < whole ? -1 : 1;
+    return (fraction < 0) - (fraction > 0);
 }
 
 int schema_value_compare(const json_t *a, const json_t *b) {
-    long double x = number(a);
-    long double y = number(b);
+    if (json_is_integer(a) && json_is_integer(b)) {
+        json_int_t x = json_integer_value(a);
+        json_int_t y = json_integer_value(b);
+        return (x > y) - (x < y);
+    }
+    if (json_is_integer(a))
+        return compare_mixed(json_integer_value(a), json_real_value(b));
+    if (json_is_integer(b))
+        return -compare_mixed(json_integer_value(b), json_real_value(a));
+    double x = json_real_value(a);
+    double y = json_real_value(b);
     return (x > y) - (x < y);
 }
 

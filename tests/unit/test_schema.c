@@ -181,6 +181,9 @@ Test(schema, the_closest_alternative_speaks) {
     expect(
         kinds, "{\"kind\":\"c\",\"n\":1}",
         "/data|schema|数据不符合任何一种允许的填法|the data fits none of the allowed alternatives");
+    const char *grades = "{\"oneOf\":[{\"properties\":{\"kind\":{\"const\":\"a\"}}},"
+                         "{\"properties\":{\"kind\":{\"const\":\"b\"},\"g\":{\"enum\":[1,2]}}}]}";
+    expect(grades, "{\"kind\":\"b\",\"g\":3}", "/data/g|enum|g应为1或2|g must be one of 1 or 2");
     expect("{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"object\",\"required\":[\"x\"]}]}", "{}",
            "/data/x|required|缺少x|x is required");
     expect("{\"oneOf\":[{\"minimum\":1},{\"minimum\":2}]}", "3",
@@ -413,7 +416,14 @@ static int compare(const char *a, const char *b) {
 
 Test(schema, numbers_compare_exactly) {
     cr_expect_eq(compare("9007199254740993", "9007199254740992.0"), 1);
+    cr_expect_eq(compare("9007199254740992.0", "9007199254740993"), -1);
     cr_expect_eq(compare("1", "1.0"), 0);
+    cr_expect_eq(compare("-1", "-1.5"), 1);
+    cr_expect_eq(compare("1", "1.5"), -1);
+    cr_expect_eq(compare("2.5", "1.5"), 1);
+    cr_expect_eq(compare("1e300", "9223372036854775807"), 1);
+    cr_expect_eq(compare("9223372036854775807", "9223372036854775808.0"), -1);
+    cr_expect_eq(compare("-1e300", "-9223372036854775808"), -1);
     cr_expect_eq(compare("-9223372036854775808", "9223372036854775807"), -1);
 }
 
@@ -498,6 +508,25 @@ Test(regex, refuses_what_ecma_262_does_not_know) {
         cr_expect_not(regex_is_valid(t, bad[i], strlen(bad[i])), "%s", bad[i]);
     }
     regex_scratch_destroy(t);
+}
+
+Test(regex, all_matches_share_the_budget) {
+    char text[1001];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    struct err e = {0};
+    struct regex *re = regex_compile("a[ab]c?d", 8, &e);
+    struct regex_scratch *t = regex_scratch_create();
+    uint64_t budget = 100000;
+    cr_expect_eq(regex_match(re, t, "aad", 3, &budget), REGEX_YES);
+    cr_expect_lt(budget, 100000);
+    strcpy(text + 998, "d");
+    budget = 100;
+    cr_expect_eq(regex_match(re, t, text, 999, &budget), REGEX_LIMIT);
+    cr_expect_eq(budget, 0);
+    cr_expect_eq(regex_match(re, t, "aad", 3, &budget), REGEX_LIMIT);
+    regex_scratch_destroy(t);
+    regex_destroy(re);
 }
 
 Test(regex, patterns_are_bounded) {
