@@ -14,9 +14,12 @@
 struct app {
     int argc;
     char **argv;
-    const char *dir;        /* --data, or NULL */
-    char schema_dir[512];   /* --schema-dir, $ZOUFANG_SCHEMA, DIR's configuration or the installed one */
-    bool json;              /* --json */
+    const char *usage;    /* of the command */
+    const char *dir;      /* --data, or NULL */
+    char schema_dir[512]; /* --schema-dir, $ZOUFANG_SCHEMA, DIR's configuration or the installed one
+                           */
+    bool json;            /* --json */
+    bool log_level_given; /* --log-level was there: it beats the configuration */
     struct system_clock system_clock; /* offset set by --clock */
     struct clock clock;
     struct rng rng;
