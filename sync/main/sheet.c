@@ -1,0 +1,214 @@
+#include "sheet.h"
+
+#include "clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct sheet sheets[] = {
+    {"divisions", "register.division", "code", "区划代码", NULL, NULL, true},
+    {"units", "register.unit", "unit_id", "单位编号", NULL, NULL, true},
+    {"cadres", "register.cadre", "cadre_id", "干部编号", NULL, NULL, true},
+    {"households", "hh.facts", "household_id", "户编号", "reason", "导入", true},
+    {"persons", "person.facts", "person_id", "人员编号", "op", "add", true},
+    {"targets", "register.target", "subject_id", "对象编号", NULL, NULL, false},
+    {"assignments", "assign.set", "subject_id", "对象编号", NULL, NULL, false},
+};
+
+const struct sheet *sheet_find(const char *kind) {
+    for (size_t i = 0; i < sizeof sheets / sizeof *sheets; i++)
+        if (strcmp(sheets[i].kind, kind) == 0)
+            return &sheets[i];
+    return NULL;
+}
+
+const char *sheet_kinds(void) {
+    static char text[256];
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof sheets / sizeof *sheets; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? ", " : "", sheets[i].kind);
+    return text;
+}
+
+bool sheet_form_init(struct sheet_form *s, const struct sheet *sheet,
+                     const struct form_catalog *catalog, struct err *e) {
+    *s = (struct sheet_form){.sheet = sheet, .form = form_newest(catalog, sheet->form)};
+    if (!s->form)
+        return err_set(e, ERR_USAGE, "the catalogue has no form %s", sheet->form);
+    size_t size;
+    const char *text = form_schema_text(s->form, &size);
+    s->schema = json_loadb(text, size, 0, NULL);
+    struct buf all;
+    buf_init(&all, 64u << 20);
+    form_catalog_json(catalog, &all);
+    json_t *message = all.failed ? NULL : json_loadb(all.data, all.size, 0, NULL);
+    s->codes = json_incref(json_object_get(message, "codes"));
+    json_decref(message);
+    buf_fini(&all);
+    return (s->schema && s->codes) || err_set(e, ERR_LIMIT, "no memory");
+}
+
+void sheet_form_fini(struct sheet_form *s) {
+    json_decref(s->schema);
+    json_decref(s->codes);
+}
+
+/* ---- headers */
+
+static bool names_property(const char *header, const char *name, const json_t *schema) {
+    const json_t *label = json_object_get(schema, "x-label");
+    const char *zh = json_string_value(json_object_get(label, "zh"));
+    const char *en = json_string_value(json_object_get(label, "en"));
+    return strcmp(header, name) == 0 || (zh && strcmp(header, zh) == 0) ||
+           (en && strcasecmp(header, en) == 0);
+}
+
+static bool find_property(const json_t *schema, const char *header, struct sheet_column *ret) {
+    const char *name;
+    json_t *property;
+    json_t *all = json_object_get(schema, "properties");
+    json_object_foreach(all, name, property) {
+        if (!names_property(header, name, property))
+            continue;
+        ret->name = name;
+        ret->schema = property;
+        return true;
+    }
+    return false;
+}
+
+bool sheet_column(const struct sheet_form *s, const char *header, struct sheet_column *ret) {
+    *ret = (struct sheet_column){0};
+    if (strcmp(header, s->sheet->id_en) == 0 || strcmp(header, s->sheet->id_zh) == 0) {
+        ret->id = true;
+        return true;
+    }
+    const json_t *set = json_object_get(json_object_get(s->schema, "properties"), "set");
+    ret->in_set = set && find_property(set, header, ret);
+    return ret->in_set || (find_property(s->schema, header, ret) && strcmp(ret->name, "set") != 0);
+}
+
+/* ---- cells */
+
+static const char *type_of(const json_t *schema) {
+    const json_t *type = json_object_get(schema, "type");
+    if (json_is_array(type))
+        type = json_array_get(type, 0);
+    return json_is_string(type) ? json_string_value(type) : "string";
+}
+
+static json_t *code_value(const struct sheet_form *s, const json_t *schema, const char *text) {
+    const char *list = json_string_value(json_object_get(schema, "x-code"));
+    json_t *codes = list ? json_object_get(s->codes, list) : NULL;
+    const char *code;
+    json_t *label;
+    json_object_foreach(codes, code, label) {
+        const char *zh = json_string_value(json_object_get(label, "zh"));
+        if (zh && strcmp(zh, text) == 0)
+            return json_string(code);
+    }
+    return json_string(text);
+}
+
+static json_t *boolean_value(const char *text) {
+    static const char *const yes[] = {"true", "1", "是", "有", "yes"};
+    static const char *const no[] = {"false", "0", "否", "无", "no"};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        if (strcasecmp(text, yes[i]) == 0)
+            return json_true();
+        if (strcasecmp(text, no[i]) == 0)
+            return json_false();
+    }
+    return json_string(text);
+}
+
+static json_t *number_value(const char *text) {
+    char *end;
+    if (text[strspn(text, "+-0123456789.")] != '\0')
+        return json_string(text);
+    long long whole = strtoll(text, &end, 10);
+    if (end != text && *end == '\0')
+        return json_integer(whole);
+    double real = strtod(text, &end);
+    return end != text && *end == '\0' ? json_real(real) : json_string(text);
+}
+
+/* "2019/6/1" and "2019-6-1" as spreadsheets write them. */
+static json_t *date_value(const char *text) {
+    unsigned y;
+    unsigned m;
+    unsigned d;
+    int used = 0;
+    int32_t days;
+    char day[40];
+    bool shape = sscanf(text, "%4u%*1[-/]%2u%*1[-/]%2u%n", &y, &m, &d, &used) == 3;
+    if (!shape || text[used] != '\0')
+        return json_string(text);
+    snprintf(day, sizeof day, "%04u-%02u-%02u", y, m, d);
+    return json_string(date_parse(day, strlen(day), &days) ? day : text);
+}
+
+/* Bytes of a separator at the beginning of text, 0 = none. */
+static size_t separator(const char *text) {
+    static const char *const all[] = {";", ",", "|", "；", "、", "，"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (strncmp(text, all[i], strlen(all[i])) == 0)
+            return strlen(all[i]);
+    return 0;
+}
+
+static void append_item(const struct sheet_form *s, const json_t *items, json_t *list,
+                        const char *text, size_t size) {
+    while (size && *text == ' ') {
+        text++;
+        size--;
+    }
+    while (size && text[size - 1] == ' ')
+        size--;
+    char *item = size ? strndup(text, size) : NULL;
+    if (item)
+        json_array_append_new(list, code_value(s, items, item));
+    free(item);
+}
+
+static json_t *list_value(const struct sheet_form *s, const json_t *schema, const char *text) {
+    const json_t *items = json_object_get(schema, "items");
+    json_t *list = json_array();
+    const char *start = text;
+    for (const char *p = text;;) {
+        size_t size = separator(p);
+        if (size == 0 && *p) {
+            p++;
+            continue;
+        }
+        append_item(s, items, list, start, (size_t)(p - start));
+        if (!*p)
+            return list;
+        p += size;
+        start = p;
+    }
+}
+
+static json_t *object_value(const char *text) {
+    json_t *value = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    return value ? value : json_string(text);
+}
+
+json_t *sheet_value(const struct sheet_form *s, const struct sheet_column *c, const char *text) {
+    const char *type = type_of(c->schema);
+    const char *format = json_string_value(json_object_get(c->schema, "format"));
+    if (text[0] == '\'' && strchr("=+-@", text[1])) /* the export's guard against formulas */
+        text++;
+    if (strcmp(type, "boolean") == 0)
+        return boolean_value(text);
+    if (strcmp(type, "integer") == 0 || strcmp(type, "number") == 0)
+        return number_value(text);
+    if (strcmp(type, "array") == 0)
+        return list_value(s, c->schema, text);
+    if (strcmp(type, "object") == 0)
+        return object_value(text);
+    if (format && strcmp(format, "date") == 0)
+        return date_value(text);
+    return code_value(s, c->schema, text);
+}
