@@ -1,4 +1,4 @@
--- fold: 2-escalation
+-- fold: 3-escalation
 -- How far an overdue task has gone up: the village at once, then the township, the county, and for
 -- a decision about discipline; in half the days for the most urgent.
 SELECT id, CASE

@@ -1,4 +1,4 @@
--- fold: 1-task-state
+-- fold: 2-task-state
 -- forms: task.update
 -- What people say about a task, in the order of their stamps: its assignee accepts and reports it,
 -- its verifier returns what was reported, the county extends it (never past the stop) or calls it

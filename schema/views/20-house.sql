@@ -47,6 +47,12 @@ episode AS MATERIALIZED (
   SELECT f.*, max(f.n) FROM fold f CROSS JOIN house h ON h.subject = f.subject AND h.bld = f.bld
    WHERE f.ep > 0 GROUP BY f.subject, f.bld, f.ep
   HAVING f.closed IS NOT NULL OR f.ep = h.ep),
+-- Worked back from the stop: acceptance 10 days before it, the rest in shares of the time left.
+planned AS MATERIALIZED (
+  SELECT p.*, param('campaign.housing.stop') AS stop, date(found, '+1 day') AS next,
+         date(param('campaign.housing.stop'), '-10 days') AS accept,
+         CAST(julianday(param('campaign.housing.stop')) - julianday(found) AS INTEGER) - 10 AS span
+    FROM episode p),
 seen AS MATERIALIZED (
   SELECT subject, max(kind = 'appraise' AND use = 'resident') AS appraised,
          min(iif(kind = 'appraise' AND use = 'resident', day, NULL)) AS first,
@@ -84,8 +90,16 @@ SELECT o.subject, 'house.left', o.place, sum(p.closed IS NULL), count(*), '{}'
  WHERE p.use = 'resident' AND p.sole GROUP BY p.subject
 UNION ALL
 SELECT s.subject, 'house', NULL, NULL, NULL, json_object('first', s.first, 'episodes', (
-    SELECT json_group_array(json_object('bld', p.bld, 'grade', p.bad,
-             'cycle', iif(p.bad = 'C', p.c, p.d), 'found', p.found, 'cause', id_text(p.cause),
-             'closed', p.closed, 'use', p.use, 'sole', p.sole))
-      FROM episode p WHERE p.subject = s.subject))
+    SELECT json_group_array(json_object('bld', bld, 'grade', bad, 'cycle', iif(bad = 'C', c, d),
+             'found', found, 'cause', id_text(cause), 'closed', closed, 'use', use, 'sole', sole,
+             'unattainable', coalesce(span < iif(bad = 'C', 15, 45) OR found > stop, 0),
+             'milestones', CASE WHEN stop IS NOT NULL THEN json_array(
+               json_object('name', 'sign', 'due',
+                 min(stop, max(next, date(found, '+' || max(span * 10 / 100, 0) || ' days')))),
+               json_object('name', 'start', 'due',
+                 min(stop, max(next, date(found, '+' || max(span * 20 / 100, 0) || ' days')))),
+               json_object('name', 'main', 'due',
+                 min(stop, max(next, date(found, '+' || max(span * 75 / 100, 0) || ' days')))),
+               json_object('name', 'accept', 'due', min(stop, max(next, accept)))) END))
+      FROM planned p WHERE p.subject = s.subject))
   FROM seen s

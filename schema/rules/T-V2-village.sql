@@ -1,0 +1,39 @@
+-- rule: T-V2
+-- level: village
+-- forms: register.division assign.set
+-- priority: 2
+-- title-zh: 落实包村单位
+-- title-en: Assign a unit to the village
+-- A gap in the assignments of a unit to a village: before the first one, between two,
+-- after the last. An assignment counts from the day on which it was recorded.
+WITH home AS MATERIALIZED (
+  SELECT c.subject, c.subject AS place, (
+      SELECT hlc_day(r.hlc) FROM stored_record r
+       WHERE r.subject = c.subject AND r.form = 'register.division' ORDER BY r.hlc LIMIT 1) AS since
+    FROM changed c CROSS JOIN entity e ON e.kind = 'division' AND e.id = c.subject
+   WHERE e.gone = '' AND substr(c.subject, 10) <> '000'),
+held AS MATERIALIZED (
+  SELECT h.subject, a.id, a.to_day, max(a.from_day, coalesce((
+           SELECT hlc_day(min(r.hlc)) FROM fact_source f CROSS JOIN record r ON r.rec = f.rec
+            WHERE f.kind = 'assignment' AND f.id = a.id AND r.outcome = 1), a.from_day)) AS from_day
+    FROM home h CROSS JOIN assignment a ON a.target = h.subject
+   WHERE a.kind = 'unit_village' AND a.from_day <= today()),
+turn AS MATERIALIZED (
+  SELECT subject, from_day, row_number() OVER w AS n,
+         max(to_day) OVER (PARTITION BY subject ORDER BY from_day, id
+                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ended
+    FROM held WINDOW w AS (PARTITION BY subject ORDER BY from_day, id)),
+gap AS (
+  SELECT h.subject, h.place, t.n AS cycle, max(h.since, coalesce(date(t.ended, '+1 day'), h.since)) AS opened,
+         t.from_day AS closed
+    FROM home h CROSS JOIN turn t ON t.subject = h.subject
+   WHERE h.since IS NOT NULL
+  UNION ALL
+  SELECT h.subject, h.place, 1 + (SELECT count(*) FROM held x WHERE x.subject = h.subject),
+         max(h.since, coalesce((SELECT date(max(x.to_day), '+1 day') FROM held x
+                                 WHERE x.subject = h.subject AND x.to_day < '9999'), h.since)), NULL
+    FROM home h WHERE h.since IS NOT NULL AND NOT EXISTS (
+      SELECT 1 FROM held x WHERE x.subject = h.subject AND x.to_day >= today()))
+SELECT subject AS root, subject, place, cycle, opened, date(opened, '+3 days') AS due, closed,
+       'CO' AS assignee_role, 'CO' AS verifier_role
+  FROM gap WHERE closed IS NULL OR closed > opened

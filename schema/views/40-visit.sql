@@ -1,0 +1,53 @@
+-- view: visit
+-- level: household
+-- forms: hh.facts person.facts check.income visit.household
+-- names: check.food check.clothing visit
+-- Counted visits of this and the last month where visits are due; food and clothing by the newest
+-- visit in person.
+WITH due AS MATERIALIZED (
+  SELECT c.subject, l.place, l.doc ->> '$.need' AS need, l.doc ->> '$.since' AS since
+    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'population'
+   WHERE l.doc <> '{}'),
+month AS MATERIALIZED (
+  SELECT d.*, m.month FROM due d CROSS JOIN (
+      SELECT substr(today(), 1, 7) AS month
+      UNION ALL SELECT substr(date(today(), 'start of month', '-1 day'), 1, 7)) m
+   WHERE substr(d.since, 1, 7) <= m.month),
+counted AS MATERIALIZED (
+  SELECT subject, month, day, row_number() OVER (PARTITION BY subject, month ORDER BY start) AS k
+    FROM (
+      SELECT d.subject, r.body ->> '$.data.start' AS start,
+             date(r.body ->> '$.data.start', '+8 hours') AS day,
+             substr(date(r.body ->> '$.data.start', '+8 hours'), 1, 7) AS month
+        FROM due d CROSS JOIN stored_record r
+       WHERE r.subject = d.subject AND r.form = 'visit.household'
+         AND r.hlc >= (strftime('%s', today(), 'start of month', '-1 month') - 28800) * 1000 << 16
+         AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none'
+         AND strftime('%s', r.body ->> '$.data.end') - strftime('%s', r.body ->> '$.data.start')
+             >= coalesce(param('visit.counted_min'), 20) * 60)),
+told AS MATERIALIZED (
+  SELECT m.*, (SELECT v.day FROM counted v
+                WHERE v.subject = m.subject AND v.month = m.month AND v.k = m.need) AS closed,
+         (SELECT count(*) FROM counted v WHERE v.subject = m.subject AND v.month = m.month) AS n
+    FROM month m),
+seen AS MATERIALIZED (
+  SELECT c.subject, hlc_day(r.hlc) >= date(today(), '-' || coalesce(param('check.food_clothing_days'), 90)
+                                           || ' days') AS valid,
+         hlc_day(r.hlc) AS day, r.body ->> '$.data.food_ok' AS food,
+         r.body ->> '$.data.clothing_ok' AS clothing
+    FROM changed c CROSS JOIN record r ON r.rec = (
+      SELECT x.rec FROM stored_record x
+       WHERE x.subject = c.subject AND x.form = 'visit.household'
+         AND x.body ->> '$.data.mode' = 'in_person' AND x.body ->> '$.data.met' <> 'none'
+       ORDER BY x.hlc DESC, x.id DESC LIMIT 1))
+SELECT subject, 'visit' AS name, place, sum(month = substr(today(), 1, 7) AND closed IS NOT NULL) AS num,
+       1 AS den, json_group_array(json_object('month', month, 'n', n, 'closed', closed)) AS doc
+  FROM told GROUP BY subject
+UNION ALL
+SELECT subject, 'check.food', NULL, NULL, NULL,
+       json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN food THEN 'ok' ELSE 'gap' END, 'day', day)
+  FROM seen WHERE food IS NOT NULL
+UNION ALL
+SELECT subject, 'check.clothing', NULL, NULL, NULL,
+       json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN clothing THEN 'ok' ELSE 'gap' END, 'day', day)
+  FROM seen WHERE clothing IS NOT NULL
