@@ -312,7 +312,8 @@ static bool load_file(struct derive *d, const char *dir, const char *folder, con
     struct derive_file *f = &d->files[d->file_count];
     memset(f, 0, sizeof *f);
     f->index = (int)d->file_count++;
-    snprintf(f->path, sizeof f->path, "%s/%s", folder, name);
+    if (snprintf(f->path, sizeof f->path, "%s/%s", folder, name) >= (int)sizeof f->path)
+        return err_set(e, ERR_LIMIT, "%s/%s: name too long", folder, name);
     char path[1024];
     snprintf(path, sizeof path, "%s/%s", dir, f->path);
     char *sql = read_file(path, e);

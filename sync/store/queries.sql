@@ -146,3 +146,47 @@ INSERT INTO outbox(topic, payload) VALUES(?1, ?2);
 -- name: reviews_of
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, body ->> '$.data.accept' FROM record
   WHERE subject = ?1 AND form = 'record.review' AND outcome = 1;
+
+-- name: outbox_next
+SELECT outbox, topic, payload FROM outbox WHERE outbox > ?1 ORDER BY outbox LIMIT ?2;
+
+-- name: outbox_done
+DELETE FROM outbox WHERE outbox = ?1;
+
+-- name: retained_next
+SELECT due_ms, topic, payload FROM retained
+  WHERE sent = 0 AND (due_ms, topic) > (?1, ?2) AND due_ms <= ?3
+  ORDER BY due_ms, topic LIMIT ?4;
+
+-- name: retained_set
+INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, ?2, 0, ?3)
+  ON CONFLICT(topic) DO UPDATE SET payload = excluded.payload, sent = 0, due_ms = excluded.due_ms
+  WHERE payload IS NOT excluded.payload;
+
+-- An acknowledged payload that is no longer the one: another went out before it and must again.
+-- name: retained_acked
+INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, NULL, 0, ?3)
+  ON CONFLICT(topic) DO UPDATE SET sent = payload IS ?2,
+    due_ms = CASE WHEN payload IS ?2 THEN due_ms ELSE max(due_ms, ?3) END;
+
+-- name: retained_cleared
+DELETE FROM retained WHERE topic = ?1 AND payload IS NULL;
+
+-- name: retained_cleared_since
+UPDATE retained SET sent = 0, due_ms = max(due_ms, ?2) WHERE topic = ?1;
+
+-- name: retained_all
+SELECT topic, payload FROM retained;
+
+-- name: retained_resend
+UPDATE retained SET sent = 0, due_ms = ?2 WHERE topic = ?1;
+
+-- name: retained_clear
+INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, NULL, 0, ?2)
+  ON CONFLICT(topic) DO NOTHING;
+
+-- name: dirty_take
+DELETE FROM dirty WHERE level = ?1 AND id = '' RETURNING 1;
+
+-- name: dirty_chores
+SELECT 1 FROM dirty WHERE level IN ('scope', 'held') LIMIT 1;

@@ -1,0 +1,373 @@
+#include "engine.h"
+
+#include "engine_internal.h"
+#include "log.h"
+#include "payload.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TICK_MS 100
+#define DERIVE_PAUSE_US 200000 /* under load, derivation gets a slice this often */
+#define DERIVE_SUBJECTS_BUSY 64
+#define RETRY_AFTER_FAILURE_MS 1000
+
+static int64_t now_us(const struct engine *g) {
+    return clock_mono_us(g->options.clock);
+}
+
+/* ---------------------------------------------------------------- decode thread */
+
+static void *decode_thread(void *arg) {
+    struct engine *g = arg;
+    struct intake_item *item;
+    while ((item = intake_take_raw(&g->intake))) {
+        while (item) {
+            struct intake_item *next = item->next;
+            pthread_mutex_lock(&g->catalog_lock);
+            if (item->from.kind == TOPIC_RECORDS)
+                item->envelope = envelope_decode(g->core->catalog, g->decode_run, item->from.device,
+                                                 item->from.relay, item->payload, item->size);
+            intake_put_ready(&g->intake, item);
+            pthread_mutex_unlock(&g->catalog_lock);
+            item = next;
+        }
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- commit */
+
+/* The pipeline: everything that was taken in becomes one transaction. */
+static bool commit_records(struct engine *g, struct intake_item *items, size_t *ret_records,
+                           struct err *e) {
+    *ret_records = 0;
+    if (!core_begin(g->core, e))
+        return false;
+    for (struct intake_item *i = items; i; i = i->next) {
+        if (!i->envelope)
+            continue;
+        pipeline_take(&g->pipeline, i->envelope);
+        *ret_records += i->envelope->count;
+    }
+    receipts_flush(g->pipeline.receipts);
+    if (core_commit(g->core, e))
+        return true;
+    receipts_forget(g->pipeline.receipts);
+    return false;
+}
+
+static void log_commit(struct engine *g, struct intake_item *items, size_t records,
+                       int64_t started) {
+    int64_t now = now_us(g);
+    size_t messages = 0;
+    for (struct intake_item *i = items; i; i = i->next, messages++)
+        metrics_observe(g->options.metrics, HISTOGRAM_INTAKE_US, now - i->arrived_us);
+    metrics_add(g->options.metrics, METRIC_MESSAGES, (int64_t)messages);
+    metrics_add(g->options.metrics, METRIC_COMMITS, 1);
+    metrics_observe(g->options.metrics, HISTOGRAM_COMMIT_US, now - started);
+    metrics_observe(g->options.metrics, HISTOGRAM_COMMIT_RECORDS, (int64_t)records);
+    log_line(LOG_INFO, "commit records=%zu messages=%zu us=%" PRId64, records, messages,
+             now - started);
+}
+
+/* A full disk or a locked database loses nothing: the same messages are tried until it works. */
+static void commit_until_done(struct engine *g, struct intake_item *items) {
+    size_t records;
+    for (;;) {
+        struct err e = {0};
+        int64_t started = now_us(g);
+        if (commit_records(g, items, &records, &e)) {
+            log_commit(g, items, records, started);
+            g->derive_more = true;
+            g->outbox_more = true;
+            return;
+        }
+        log_line(LOG_ERROR, "commit failed, trying again: %s", e.msg);
+        poll(NULL, 0, RETRY_AFTER_FAILURE_MS);
+    }
+}
+
+static bool any_records(const struct intake_item *items) {
+    for (; items; items = items->next) {
+        if (items->envelope)
+            return true;
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- pulls */
+
+static void refuse_response_topic(struct buf *out) {
+    buf_clear(out);
+    buf_add_str(out, "{\"v\":1,\"req\":null,\"error\":{\"code\":\"malformed\","
+                     "\"zh\":\"应答主题不属于本设备\","
+                     "\"en\":\"the response topic is not below the device's own\"}}");
+}
+
+/* Where the answer goes: the response topic if it is the device's own, else its `changes`. */
+static bool answer_topic(struct engine *g, const struct intake_item *i,
+                         char topic[TOPIC_SIZE_MAX]) {
+    topic_down(topic, g->core->county, i->from.device, i->from.relay, "changes");
+    if (*i->from.relay || (!*i->response_topic && !i->response_too_long))
+        return true;
+    if (i->response_too_long ||
+        !topic_is_below_down(i->response_topic, g->core->county, i->from.device))
+        return false;
+    memcpy(topic, i->response_topic, TOPIC_SIZE_MAX);
+    return true;
+}
+
+static void answer_pull(struct engine *g, const struct intake_item *i) {
+    struct err e = {0};
+    char topic[TOPIC_SIZE_MAX];
+    struct buf page;
+    struct buf packed;
+    bool zlib = false;
+    int64_t started = now_us(g);
+    buf_init(&page, FEED_PAGE_BUF_SIZE);
+    buf_init(&packed, FEED_PAGE_BUF_SIZE);
+    bool ok = true;
+    if (!answer_topic(g, i, topic))
+        refuse_response_topic(&page);
+    else
+        ok = feed_answer(g->feed, i->from.device, i->payload, i->size, &page, &zlib, &e);
+    if (!ok)
+        log_line(LOG_ERROR, "pull device=%s: %s", i->from.device, e.msg);
+    const struct buf *out =
+        ok && zlib && payload_compress(page.data, page.size, &packed) ? &packed : &page;
+    if (ok)
+        sender_put(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
+                                                        .topic = topic,
+                                                        .payload = out->data,
+                                                        .size = out->size,
+                                                        .correlation = i->correlation,
+                                                        .correlation_size = i->correlation_size});
+    metrics_add(g->options.metrics, METRIC_PULLS, 1);
+    metrics_observe(g->options.metrics, HISTOGRAM_PULL_US, now_us(g) - started);
+    buf_fini(&page);
+    buf_fini(&packed);
+}
+
+static void finish_items(struct engine *g, struct intake_item *items) {
+    while (items) {
+        struct intake_item *next = items->next;
+        if (items->from.kind == TOPIC_PULL)
+            answer_pull(g, items);
+        intake_done(&g->intake, items);
+        items = next;
+    }
+}
+
+void engine_commit(struct engine *g, struct intake_item *items) {
+    if (any_records(items))
+        commit_until_done(g, items);
+    finish_items(g, items);
+}
+
+/* ---------------------------------------------------------------- sync thread */
+
+static void derive_slice(struct engine *g, bool busy) {
+    struct err e = {0};
+    int64_t started = now_us(g);
+    if (!g->derive_more || (busy && started - g->last_derive_us < DERIVE_PAUSE_US))
+        return;
+    if (!derive_step(g->derive, busy ? DERIVE_SUBJECTS_BUSY : DERIVE_SLICE_MAX, &g->derive_more,
+                     &e)) {
+        log_line(LOG_ERROR, "derivation failed: %s", e.msg);
+        g->derive_more = true;
+    }
+    g->outbox_more = true;
+    g->last_derive_us = now_us(g);
+    metrics_add(g->options.metrics, METRIC_DERIVED, 1);
+    metrics_observe(g->options.metrics, HISTOGRAM_DERIVE_US, g->last_derive_us - started);
+}
+
+/* One turn: commit what is there, answer pulls, then what can wait. */
+static bool turn(struct engine *g) {
+    bool drained;
+    struct intake_item *items =
+        intake_take_ready(&g->intake, COMMIT_RECORDS_MAX, g->derive_more ? 0 : TICK_MS, &drained);
+    bool busy = items != NULL;
+    engine_commit(g, items);
+    engine_queue_outbox(g);
+    derive_slice(g, busy);
+    if (!busy || now_us(g) - g->last_tick_us > TICK_MS * 1000) {
+        g->last_tick_us = now_us(g);
+        engine_chores(g);
+    }
+    engine_queue_retained(g);
+    return !drained;
+}
+
+static void *sync_thread(void *arg) {
+    struct engine *g = arg;
+    while (turn(g))
+        ;
+    engine_forget_acked(g);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- transport events */
+
+static void on_up(void *ctx, bool v5) {
+    struct engine *g = ctx;
+    log_line(LOG_INFO, "connected to the broker, MQTT %s", v5 ? "5" : "3.1.1");
+    metrics_add(g->options.metrics, METRIC_CONNECTS, 1);
+    metrics_set(g->options.metrics, METRIC_CONNECTED, 1);
+    pthread_mutex_lock(&g->lock);
+    g->was_up = true;
+    pthread_mutex_unlock(&g->lock);
+    sender_up(&g->sender);
+    intake_nudge(&g->intake);
+}
+
+static void on_down(void *ctx) {
+    struct engine *g = ctx;
+    log_line(LOG_WARN, "connection to the broker lost");
+    metrics_set(g->options.metrics, METRIC_CONNECTED, 0);
+    sender_down(&g->sender);
+}
+
+/* A retained message of a phone is a mistake: it is taken once and cleared. */
+static void clear_retained(struct engine *g, const char *topic) {
+    sender_put(&g->sender,
+               &(struct sender_message){.kind = SENDER_VOLATILE, .topic = topic, .retain = true});
+}
+
+static void on_message(void *ctx, const struct incoming *m) {
+    struct engine *g = ctx;
+    struct topic_in from;
+    if (m->size == 0 || !topic_parse(m->topic, g->core->county, &from) || from.kind == TOPIC_ENROL)
+        return;
+    if (m->retained)
+        clear_retained(g, m->topic);
+    intake_put(&g->intake, m, &from, now_us(g));
+}
+
+static void on_acked(void *ctx, uint64_t token) {
+    struct engine *g = ctx;
+    sender_acked(&g->sender, token);
+}
+
+static void on_failed(void *ctx, uint64_t token) {
+    struct engine *g = ctx;
+    sender_failed(&g->sender, token);
+}
+
+struct transport_events engine_events(struct engine *g) {
+    return (struct transport_events){on_up, on_down, on_message, on_acked, on_failed, g};
+}
+
+void engine_retained_seen(struct engine *g, const char *topic, const void *payload, size_t size) {
+    unsigned char digest[SHA256_SIZE];
+    sha256(payload, size, digest);
+    pthread_mutex_lock(&g->lock);
+    /* The low bit tells "seen" from "absent". */
+    strmap_set(&g->seen, topic, (void *)(uintptr_t)(hash_head64(digest) | 1));
+    pthread_mutex_unlock(&g->lock);
+}
+
+void engine_retained_end(struct engine *g) {
+    pthread_mutex_lock(&g->lock);
+    g->retained_ended = true;
+    pthread_mutex_unlock(&g->lock);
+    intake_nudge(&g->intake);
+}
+
+void engine_reload(struct engine *g) {
+    pthread_mutex_lock(&g->lock);
+    g->reload = true;
+    pthread_mutex_unlock(&g->lock);
+    intake_nudge(&g->intake);
+}
+
+/* ---------------------------------------------------------------- life */
+
+const char *engine_county(const struct engine *g) {
+    return g->core->county;
+}
+const char *engine_epoch(const struct engine *g) {
+    return g->core->epoch;
+}
+const char *engine_boot(const struct engine *g) {
+    return g->boot;
+}
+struct core *engine_core(struct engine *g) {
+    return g->core;
+}
+
+static void wake(void *ctx) {
+    struct engine *g = ctx;
+    intake_nudge(&g->intake);
+}
+
+static bool open_parts(struct engine *g, struct err *e) {
+    const struct engine_options *o = &g->options;
+    g->core = core_open(o->dir, o->schema_dir, o->clock, o->rng, e);
+    if (!g->core)
+        return false;
+    g->derive = derive_create(g->core->store, o->clock, o->schema_dir, g->core->county, e);
+    g->feed = g->derive ? feed_create(g->core, e) : NULL;
+    g->decode_run = g->feed ? form_run_create(g->core->catalog, e) : NULL;
+    if (!g->decode_run)
+        return false;
+    g->pipeline = (struct pipeline){g->core, receipts_create(g->core), o->metrics};
+    return engine_new_day(g, e) && engine_retain_catalog(g, e);
+}
+
+struct engine *engine_create(const struct engine_options *options, struct err *e) {
+    struct engine *g = calloc(1, sizeof *g);
+    if (!g) {
+        err_set(e, ERR_LIMIT, "out of memory");
+        return NULL;
+    }
+    g->options = *options;
+    g->derive_more = true;
+    g->outbox_more = true;
+    intake_init(&g->intake);
+    sender_init(&g->sender, options->metrics, wake, g);
+    pthread_mutex_init(&g->lock, NULL);
+    pthread_mutex_init(&g->catalog_lock, NULL);
+    uuid4_make(options->rng, g->boot);
+    if (open_parts(g, e))
+        return g;
+    engine_destroy(g);
+    return NULL;
+}
+
+bool engine_start(struct engine *g, struct publisher publisher, struct err *e) {
+    if (!sender_start(&g->sender, publisher))
+        return err_set(e, ERR_IO, "cannot start a thread");
+    if (pthread_create(&g->decode_thread, NULL, decode_thread, g) ||
+        pthread_create(&g->sync_thread, NULL, sync_thread, g))
+        return err_set(e, ERR_IO, "cannot start a thread");
+    return true;
+}
+
+void engine_stop(struct engine *g, int timeout_ms) {
+    intake_close(&g->intake);
+    pthread_join(g->decode_thread, NULL);
+    pthread_join(g->sync_thread, NULL);
+    engine_publish_server(g, "offline");
+    sender_stop(&g->sender, timeout_ms);
+    engine_forget_acked(g);
+}
+
+void engine_destroy(struct engine *g) {
+    if (!g)
+        return;
+    receipts_destroy(g->pipeline.receipts);
+    feed_destroy(g->feed);
+    derive_destroy(g->derive);
+    form_run_destroy(g->decode_run);
+    strmap_clear(&g->seen, NULL);
+    intake_fini(&g->intake);
+    sender_fini(&g->sender);
+    core_close(g->core);
+    pthread_mutex_destroy(&g->lock);
+    pthread_mutex_destroy(&g->catalog_lock);
+    free(g);
+}

@@ -1,0 +1,55 @@
+/* The engine: takes what phones publish, commits it, answers, derives, and keeps the broker's
+ * retained topics like the database. Three threads of its own besides the transport's: decode
+ * (parse, validate), sync (owns the database), sender (publishes). */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "core.h"
+#include "metrics.h"
+#include "publisher.h"
+
+struct engine_options {
+    const char *dir;
+    const char *schema_dir;
+    const char *version;
+    const char *metrics_file; /* Prometheus text, rewritten every 10 s */
+    const struct clock *clock;
+    const struct rng *rng;
+    struct metrics *metrics;
+    /* What devices may read changed: write the broker's access rules again. Sync thread; the core
+     * is free for reading. */
+    void (*access_changed)(void *ctx, struct core *c);
+    void *ctx;
+};
+
+struct engine;
+
+/* Opens the county. NULL and *e on failure. The options' pointers are kept. */
+struct engine *engine_create(const struct engine_options *options, struct err *e);
+/* Starts the threads. */
+bool engine_start(struct engine *g, struct publisher publisher, struct err *e);
+/* Drains what was taken in, commits it, publishes what is waiting for up to timeout_ms, says that
+ * the server is offline, ends the threads. */
+void engine_stop(struct engine *g, int timeout_ms);
+void engine_destroy(struct engine *g);
+
+/* The transport calls these. */
+struct transport_events engine_events(struct engine *g);
+
+/* What another connection saw retained at the broker: one call a message, then the end. Then the
+ * engine publishes what differs and clears what should not be there. Any one thread. */
+void engine_retained_seen(struct engine *g, const char *topic, const void *payload, size_t size);
+void engine_retained_end(struct engine *g);
+
+/* Reads forms, rules and views anew at the next turn of the sync thread; keeps the old ones, and
+ * says so in the log, if the new do not load. Any thread. */
+void engine_reload(struct engine *g);
+
+const char *engine_county(const struct engine *g);
+const char *engine_epoch(const struct engine *g);
+const char *engine_boot(const struct engine *g);
+struct core *engine_core(struct engine *g); /* before engine_start and after engine_stop */
+/* The payload of the topic `server`. */
+void engine_server_state(struct engine *g, const char *state, struct buf *out);
+
+#endif

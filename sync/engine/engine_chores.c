@@ -1,0 +1,172 @@
+/* What the sync thread does beside records: scopes, held records, the date, other processes. */
+#include "engine_internal.h"
+
+#include "limits.h"
+#include "log.h"
+#include "scope.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define METRICS_EVERY_US 10000000
+
+/* ---------------------------------------------------------------- authority that changed */
+
+/* Takes a row off `dirty`; true if it was there. */
+static bool take_dirty(struct engine *g, const char *level) {
+    sqlite3_stmt *q = store_query(g->core->store, "dirty_take");
+    q_text(q, 1, level);
+    bool found = q_row(g->core->store, q);
+    q_end(q);
+    return found;
+}
+
+/* A phone whose scope changed learns it from an empty page (protocol §8). */
+static void tell_device(void *ctx, const char *device) {
+    struct engine *g = ctx;
+    struct err e = {0};
+    char topic[TOPIC_SIZE_MAX];
+    struct buf page;
+    buf_init(&page, FEED_PAGE_BUF_SIZE);
+    if (feed_scope_page(g->feed, device, &page, &e) &&
+        topic_down(topic, g->core->county, device, NULL, "changes")) {
+        sqlite3_stmt *q = store_query(g->core->store, "outbox_add");
+        q_text(q, 1, topic);
+        q_blob(q, 2, page.data, page.size);
+        q_done(g->core->store, q);
+    } else {
+        log_line(LOG_ERROR, "scope page device=%s: %s", device, e.msg);
+    }
+    buf_fini(&page);
+    g->outbox_more = true;
+}
+
+static bool anything_dirty(struct engine *g) {
+    sqlite3_stmt *q = store_query(g->core->store, "dirty_chores");
+    bool found = q_row(g->core->store, q);
+    q_end(q);
+    return found;
+}
+
+static void settle_authority(struct engine *g) {
+    struct err e = {0};
+    if (!anything_dirty(g) || !core_begin(g->core, &e))
+        return;
+    bool scopes = take_dirty(g, "scope");
+    if (scopes)
+        scope_refresh_all(g->core, tell_device, g);
+    if (take_dirty(g, "held"))
+        pipeline_review_held(&g->pipeline);
+    receipts_flush(g->pipeline.receipts);
+    if (!core_commit(g->core, &e)) {
+        receipts_forget(g->pipeline.receipts);
+        log_line(LOG_ERROR, "scopes and held records: %s", e.msg);
+        return;
+    }
+    g->outbox_more = true;
+    g->derive_more = true;
+    if (scopes && g->options.access_changed)
+        g->options.access_changed(g->options.ctx, g->core);
+}
+
+/* ---------------------------------------------------------------- time */
+
+bool engine_new_day(struct engine *g, struct err *e) {
+    char day[11];
+    time_local_date(clock_wall_ms(g->options.clock), day);
+    if (strcmp(day, g->day) == 0)
+        return true;
+    bool known = strcmp(store_meta(g->core->store, "derive.day"), day) == 0;
+    memcpy(g->day, day, sizeof g->day);
+    if (known)
+        return true;
+    if (!derive_mark_all(g->derive, e) || !store_begin(g->core->store, e))
+        return false;
+    store_set_meta(g->core->store, "derive.day", day);
+    store_dirty(g->core->store, "scope", "", 1);
+    g->derive_more = true;
+    return store_commit(g->core->store, e);
+}
+
+/* ---------------------------------------------------------------- reload */
+
+/* Commits what was decoded with the old catalogue. */
+static void drain_ready(struct engine *g) {
+    bool drained;
+    struct intake_item *items;
+    while ((items = intake_take_ready(&g->intake, COMMIT_RECORDS_MAX, 0, &drained)))
+        engine_commit(g, items);
+}
+
+static bool swap_catalog(struct engine *g, struct err *e) {
+    struct derive *derive =
+        derive_create(g->core->store, g->options.clock, g->core->schema_dir, g->core->county, e);
+    if (!derive)
+        return false;
+    if (!core_reload(g->core, e) || !feed_reload(g->feed, e)) {
+        derive_destroy(derive);
+        return false;
+    }
+    derive_destroy(g->derive);
+    g->derive = derive;
+    form_run_destroy(g->decode_run);
+    g->decode_run = form_run_create(g->core->catalog, e);
+    return g->decode_run && engine_retain_catalog(g, e) && derive_mark_all(derive, e);
+}
+
+/* New forms, rules and views, all of them or none. The decode thread is kept out meanwhile. */
+static void try_reload(struct engine *g) {
+    struct err e = {0};
+    pthread_mutex_lock(&g->lock);
+    bool wanted = g->reload;
+    g->reload = false;
+    pthread_mutex_unlock(&g->lock);
+    if (!wanted)
+        return;
+    pthread_mutex_lock(&g->catalog_lock);
+    drain_ready(g);
+    if (swap_catalog(g, &e))
+        log_line(LOG_INFO, "forms, rules and views loaded anew");
+    else
+        log_line(LOG_ERROR, "reload refused, what was loaded before stays: %s", e.msg);
+    pthread_mutex_unlock(&g->catalog_lock);
+    g->derive_more = true;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+/* Another process wrote: imports, enrolment, parameters. */
+static void look_elsewhere(struct engine *g) {
+    if (!store_changed_elsewhere(g->core->store))
+        return;
+    authority_forget(g->core->authority);
+    receipts_forget(g->pipeline.receipts);
+    g->outbox_more = true;
+    g->derive_more = true;
+}
+
+static bool take_up(struct engine *g) {
+    pthread_mutex_lock(&g->lock);
+    bool up = g->was_up;
+    g->was_up = false;
+    pthread_mutex_unlock(&g->lock);
+    return up;
+}
+
+void engine_chores(struct engine *g) {
+    struct err e = {0};
+    int64_t now = clock_mono_us(g->options.clock);
+    if (take_up(g))
+        engine_publish_server(g, "online");
+    try_reload(g);
+    look_elsewhere(g);
+    engine_forget_acked(g);
+    engine_reconcile(g);
+    if (!engine_new_day(g, &e))
+        log_line(LOG_ERROR, "new day: %s", e.msg);
+    settle_authority(g);
+    if (now - g->last_metrics_us > METRICS_EVERY_US) {
+        g->last_metrics_us = now;
+        engine_publish_metrics(g);
+    }
+}

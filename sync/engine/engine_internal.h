@@ -1,0 +1,57 @@
+/* Shared by engine*.c; not for others. */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "derive.h"
+#include "engine.h"
+#include "feed.h"
+#include "intake.h"
+#include "pipeline.h"
+#include "receipts.h"
+#include "sender.h"
+
+struct engine {
+    struct engine_options options;
+    struct core *core;
+    struct derive *derive;
+    struct feed *feed;
+    struct pipeline pipeline;
+    struct intake intake;
+    struct sender sender;
+    pthread_t decode_thread, sync_thread;
+    char boot[UUID_TEXT_SIZE];
+
+    /* sync thread */
+    struct form_run *decode_run; /* the decode thread's, while catalogs are stable */
+    bool derive_more;            /* something may be dirty */
+    bool outbox_more;            /* rows may wait to be queued */
+    int64_t outbox_queued;       /* greatest outbox row in the sender's hands */
+    int64_t retained_due_ms;     /* position in retained_unsent */
+    char retained_topic[TOPIC_SIZE_MAX];
+    int64_t last_derive_us, last_tick_us, last_metrics_us;
+    char day[11];
+
+    /* from other threads */
+    pthread_mutex_t lock;
+    bool was_up, reload, retained_ended;
+    struct strmap seen;           /* topic → hash of its payload, of engine_retained_seen */
+    pthread_mutex_t catalog_lock; /* held by the decode thread while it decodes */
+};
+
+/* engine.c: commits the messages, answers their pulls, frees them */
+void engine_commit(struct engine *g, struct intake_item *items);
+
+/* engine_publish.c */
+void engine_publish_server(struct engine *g, const char *state);
+void engine_forget_acked(struct engine *g);
+void engine_queue_outbox(struct engine *g);
+void engine_queue_retained(struct engine *g);
+void engine_reconcile(struct engine *g);
+bool engine_retain_catalog(struct engine *g, struct err *e);
+void engine_publish_metrics(struct engine *g);
+
+/* engine_chores.c */
+bool engine_new_day(struct engine *g, struct err *e);
+void engine_chores(struct engine *g);
+
+#endif

@@ -1,0 +1,66 @@
+/* What came from the broker and is not yet committed: bounded, in the order of arrival. The
+ * transport puts, the decode thread decodes, the sync thread takes. */
+#ifndef INTAKE_H
+#define INTAKE_H
+
+#include "envelope.h"
+#include "limits.h"
+#include "publisher.h"
+#include "topics.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+struct intake_item {
+    struct intake_item *next;
+    struct topic_in from;
+    char response_topic[TOPIC_SIZE_MAX]; /* "" = none */
+    bool response_too_long;
+    void *correlation;
+    size_t correlation_size;
+    char *payload;
+    size_t size;
+    int64_t arrived_us;
+    struct envelope *envelope; /* of TOPIC_RECORDS, once decoded */
+};
+
+struct intake_list {
+    struct intake_item *first, *last;
+};
+
+struct intake {
+    pthread_mutex_t lock;
+    pthread_cond_t raw_there, ready_there, room;
+    struct intake_list raw, ready;
+    size_t count; /* messages in both lists and in the decoder's hands */
+    size_t size;  /* their bytes */
+    size_t undecoded;
+    bool closed;
+    bool nudged;
+};
+
+void intake_init(struct intake *in);
+void intake_fini(struct intake *in);
+
+/* Copies a message; blocks while the bounds are reached, which holds back the broker. Dropped once
+ * closed: its phone sends it again. Transport thread. */
+void intake_put(struct intake *in, const struct incoming *m, const struct topic_in *from,
+                int64_t now_us);
+/* Nothing is accepted any more; blocked calls return. */
+void intake_close(struct intake *in);
+
+/* All that waits to be decoded; blocks until there is something. NULL once closed and empty. */
+struct intake_item *intake_take_raw(struct intake *in);
+/* Gives one back decoded, in order. */
+void intake_put_ready(struct intake *in, struct intake_item *item);
+
+/* Up to `records_max` records' worth of decoded messages; waits up to wait_ms for the first, or
+ * until intake_nudge. *ret_drained = closed, and nothing is left. */
+struct intake_item *intake_take_ready(struct intake *in, size_t records_max, int wait_ms,
+                                      bool *ret_drained);
+/* Wakes intake_take_ready. Any thread. */
+void intake_nudge(struct intake *in);
+/* Frees an item and gives its room back. */
+void intake_done(struct intake *in, struct intake_item *item);
+
+#endif
