@@ -217,3 +217,17 @@ json_t *form_redact(const struct form *f, const json_t *data, unsigned classes) 
     struct redaction r = {classes, f->sensitivity};
     return redact_object(&r, json_object_get(f->own->root, "properties"), data);
 }
+
+bool form_exclusive(const struct form_catalog *c, const char *entity, const char *member,
+                    const char *value) {
+    for (size_t i = 0; i < c->form_count; i++) {
+        const struct form *f = &c->forms[i]->form;
+        const json_t *values = json_object_get(f->exclusive, member);
+        for (size_t k = 0; f->entity && k < json_array_size(values); k++) {
+            const char *name = json_string_value(json_array_get(values, k));
+            if (strcmp(f->entity, entity) == 0 && name && strcmp(name, value) == 0)
+                return true;
+        }
+    }
+    return false;
+}

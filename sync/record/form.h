@@ -110,6 +110,11 @@ const struct fact *form_fact_at(const struct form_catalog *c, size_t index);
 const struct fact *form_fact_find(const struct form_catalog *c, const char *entity,
                                   const char *name);
 
+/* True if of the entities with this value of a member only the latest of a target is in force
+ * (x-exclusive). */
+bool form_exclusive(const struct form_catalog *c, const char *entity, const char *member,
+                    const char *value);
+
 /* The bit of a role of codes.json; 0 if there is none of that name. */
 uint32_t form_role_bit(const struct form_catalog *c, const char *name);
 /* The name of a role's bit; NULL if it is none. */
