@@ -88,9 +88,29 @@ static int pidfd_open_cloexec(pid_t pid) {
     return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by definition */
 }
 
+/* Whether a process ended, a child of ours or not. */
+static bool has_ended(pid_t pid) {
+    siginfo_t info = {0};
+    if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0)
+        return info.si_pid == pid;
+    return kill(pid, 0) != 0;
+}
+
+/* For systems (and valgrind) that know no pidfd: asks every few milliseconds. */
+static bool process_poll(pid_t pid, int timeout_ms) {
+    for (int ms = 0; !has_ended(pid); ms += PROBE_MS) {
+        if (ms >= timeout_ms)
+            return false;
+        poll(NULL, 0, PROBE_MS);
+    }
+    return true;
+}
+
 /* True when the process ended within the time. */
-static bool pidfd_wait(int pidfd, int timeout_ms) {
+static bool process_wait(pid_t pid, int pidfd, int timeout_ms) {
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    if (pidfd < 0)
+        return process_poll(pid, timeout_ms);
     int rc;
     do
         rc = poll(&p, 1, timeout_ms);
@@ -138,16 +158,17 @@ static bool spawn(struct broker *b, struct err *e) {
 
 static void reap(struct broker *b) {
     waitpid(b->pid, NULL, 0);
-    close(b->pidfd);
+    if (b->pidfd >= 0)
+        close(b->pidfd);
     b->pid = 0;
     b->pidfd = -1;
 }
 
 static void end_process(int pidfd, pid_t pid) {
     kill(pid, SIGTERM);
-    if (!pidfd_wait(pidfd, STOP_MS_MAX)) {
+    if (!process_wait(pid, pidfd, STOP_MS_MAX)) {
         kill(pid, SIGKILL);
-        pidfd_wait(pidfd, STOP_MS_MAX);
+        process_wait(pid, pidfd, STOP_MS_MAX);
     }
 }
 
@@ -235,12 +256,13 @@ pid_t broker_find(const char *dir) {
 
 static void end_orphan(const struct broker *b) {
     pid_t pid = find_in(b->dir);
-    int pidfd = pid ? pidfd_open_cloexec(pid) : -1;
-    if (pidfd < 0)
+    if (pid == 0)
         return;
+    int pidfd = pidfd_open_cloexec(pid);
     log_line(LOG_INFO, "broker pid=%d left behind by an earlier server: ending it", (int)pid);
     end_process(pidfd, pid);
-    close(pidfd);
+    if (pidfd >= 0)
+        close(pidfd);
 }
 
 /* ---- life -------------------------------------------------------------------------------------
@@ -249,7 +271,7 @@ static void end_orphan(const struct broker *b) {
 static bool await_accepting(struct broker *b, struct err *e) {
     int64_t deadline = clock_mono_us(&b->clock) + START_MS_MAX * INT64_C(1000);
     while (!port_accepts(b->port) || !port_accepts(b->port + 1)) {
-        if (pidfd_wait(b->pidfd, PROBE_MS)) {
+        if (process_wait(b->pid, b->pidfd, PROBE_MS)) {
             char words[WORDS_SIZE];
             reap(b);
             last_words(b, words);
@@ -306,7 +328,7 @@ static void plan_restart(struct broker *b) {
 }
 
 int broker_poll(struct broker *b) {
-    if (b->pid && pidfd_wait(b->pidfd, 0)) {
+    if (b->pid && process_wait(b->pid, b->pidfd, 0)) {
         reap(b);
         plan_restart(b);
     }

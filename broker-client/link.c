@@ -49,6 +49,7 @@ struct link {
     bool session_kept;
     int receive_max;
     char reason[160]; /* of LOST */
+    char tls_error[120];
     struct slot slots[LINK_WINDOW_MAX];
     int free[LINK_WINDOW_MAX]; /* stack of free slots */
     int free_count;
@@ -295,17 +296,32 @@ static bool refuses_version(int code) {
     return code == 1 || code == MQTTREASONCODE_UNSUPPORTED_PROTOCOL_VERSION;
 }
 
+/* OpenSSL's own words; they come before the failure. */
+static int on_tls_error(const char *text, size_t size, void *context) {
+    struct link *l = context;
+    pthread_mutex_lock(&l->mutex);
+    snprintf(l->tls_error, sizeof l->tls_error, "%.*s", (int)size, text);
+    l->tls_error[strcspn(l->tls_error, "\r\n")] = 0;
+    pthread_mutex_unlock(&l->mutex);
+    return 1;
+}
+
+static void fail_to_connect(struct link *l, int code, const char *message) {
+    char detail[sizeof l->tls_error];
+    pthread_mutex_lock(&l->mutex);
+    memcpy(detail, l->tls_error, sizeof detail);
+    if (refuses_version(code) && l->options.mqtt_version == 0)
+        l->refused_v5 = true;
+    pthread_mutex_unlock(&l->mutex);
+    lose(l, "connect", code, detail[0] ? detail : message);
+}
+
 static void on_unconnected(void *context, MQTTAsync_failureData *data) {
-    lose(context, "connect", data ? data->code : 0, data ? data->message : NULL);
+    fail_to_connect(context, data ? data->code : 0, data ? data->message : NULL);
 }
 
 static void on_unconnected5(void *context, MQTTAsync_failureData5 *data) {
-    struct link *l = context;
-    pthread_mutex_lock(&l->mutex);
-    if (data && refuses_version(data->code) && l->options.mqtt_version == 0)
-        l->refused_v5 = true;
-    pthread_mutex_unlock(&l->mutex);
-    lose(context, "connect", data ? data->code : 0, data ? data->message : NULL);
+    fail_to_connect(context, data ? data->code : 0, data ? data->message : NULL);
 }
 
 static int subscription_count(const struct link_options *o) {
@@ -380,13 +396,16 @@ static bool handle_open(struct link *l) {
     return true;
 }
 
-static void connect_tls(const struct link_options *o, MQTTAsync_SSLOptions *tls) {
+static void connect_tls(struct link *l, MQTTAsync_SSLOptions *tls) {
+    const struct link_options *o = &l->options;
     tls->trustStore = o->ca_file;
     tls->disableDefaultTrustStore = o->ca_file != NULL;
     tls->keyStore = o->cert_file;
     tls->privateKey = o->key_file;
     tls->enableServerCertAuth = 1;
     tls->verify = !o->tls_insecure_hostname;
+    tls->ssl_error_cb = on_tls_error;
+    tls->ssl_error_context = l;
 }
 
 /* Paho copies everything. */
@@ -411,7 +430,7 @@ static int handle_connect(struct link *l) {
         c->will = &will;
     }
     if (strncmp(o->uri, "ssl://", 6) == 0) {
-        connect_tls(o, &tls);
+        connect_tls(l, &tls);
         c->ssl = &tls;
     }
     if (l->v5) {
@@ -463,6 +482,7 @@ static bool establish(struct link *l) {
     l->v5 = l->options.mqtt_version != 4 && !l->refused_v5;
     l->phase = CONNECTING;
     l->reason[0] = 0;
+    l->tls_error[0] = 0;
     l->receive_max = 65535;
     pthread_mutex_unlock(&l->mutex);
     int rc = handle_open(l) ? handle_connect(l) : MQTTASYNC_FAILURE;
