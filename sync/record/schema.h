@@ -24,8 +24,7 @@
 #define SCHEMA_NESTING_MAX 256    /* nesting of subschemas in the schema document */
 #define SCHEMA_DEPTH_MAX 512      /* subschemas being evaluated within one another */
 #define SCHEMA_STEPS_MAX 4000000u /* subschemas, members and comparisons of one validation */
-#define SCHEMA_PATTERN_STEPS_MAX 2000000u /* cost of all patterns of one validation, see regex.h   \
-                                           */
+#define SCHEMA_PATTERN_STEPS_MAX 2000000u /* cost of all its patterns, see regex.h */
 
 struct schema;     /* immutable, may be shared by threads */
 struct schema_run; /* working memory of a validation; one per thread, for any schema */
