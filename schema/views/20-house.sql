@@ -26,9 +26,9 @@ fold(subject, bld, n, ep, c, d, bad, grade, found, cause, closed, use, sole, wor
   SELECT DISTINCT subject, bld, 0, 0, 0, 0, NULL, NULL, NULL, NULL, '', NULL, NULL, 0, NULL FROM step
   UNION ALL
   SELECT f.subject, f.bld, s.n,
-    f.ep + (s.grade IN ('C', 'D') AND NOT (f.closed IS NULL AND f.bad = s.grade)) IS TRUE,
-    f.c + (s.grade = 'C' AND NOT (f.closed IS NULL AND f.bad = 'C')) IS TRUE,
-    f.d + (s.grade = 'D' AND NOT (f.closed IS NULL AND f.bad = 'D')) IS TRUE,
+    f.ep + iif(s.grade IN ('C', 'D') AND NOT (f.closed IS NULL AND f.bad = s.grade), 1, 0),
+    f.c + iif(s.grade = 'C' AND NOT (f.closed IS NULL AND f.bad = 'C'), 1, 0),
+    f.d + iif(s.grade = 'D' AND NOT (f.closed IS NULL AND f.bad = 'D'), 1, 0),
     iif(s.grade IN ('C', 'D'), s.grade, f.bad),
     CASE WHEN s.kind = 'appraise' THEN s.grade
          WHEN f.works | s.bit = 63 AND f.closed IS NULL THEN coalesce(s.post, f.post)

@@ -259,7 +259,7 @@ INSERT INTO temp.todo(id)
 
 -- name: task_void
 UPDATE task SET state = 'void', gone = 'void', rev = ?1 + d.n,
-    doc = json_set(doc, '$.state', 'void')
+    doc = json_set(task.doc, '$.state', 'void')
   FROM temp.todo d WHERE task.id = d.id;
 
 -- name: task_retain

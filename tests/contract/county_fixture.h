@@ -280,7 +280,9 @@ static inline void county_start(struct county *c) {
     load_params(c);
     c->derive = derive_create(c->store, &c->clock, SOURCE_DIR "/schema", "340825", &c->err);
     cr_assert(c->derive != NULL, "%s", c->err.msg);
+    run_sql(c, "BEGIN");
     register_people(c);
+    run_sql(c, "COMMIT");
     cr_assert(derive_mark_all(c->derive, &c->err), "%s", c->err.msg);
 }
 
