@@ -163,7 +163,7 @@ static int64_t record_cutoff(struct core *c) {
 
 static uint32_t epoch_head(const struct core *c) {
     char head[9] = "";
-    strncat(head, c->epoch, 8);
+    memcpy(head, c->epoch, sizeof head - 1);
     return (uint32_t)strtoul(head, NULL, 16);
 }
 
