@@ -1,7 +1,7 @@
 /* What the sync thread does beside records: scopes, held records, the date, other processes. */
 #include "engine_internal.h"
 
-#include "limits.h"
+#include "bounds.h"
 #include "log.h"
 #include "scope.h"
 

@@ -6,7 +6,7 @@
 #ifndef FEED_CURSOR_H
 #define FEED_CURSOR_H
 
-#include "limits.h"
+#include "bounds.h"
 
 #include <stdbool.h>
 #include <stdint.h>

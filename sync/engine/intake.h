@@ -3,8 +3,8 @@
 #ifndef INTAKE_H
 #define INTAKE_H
 
+#include "bounds.h"
 #include "envelope.h"
-#include "limits.h"
 #include "publisher.h"
 #include "topics.h"
 

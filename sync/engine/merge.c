@@ -313,3 +313,66 @@ void merge_stored(struct core *c, const struct record *r, int64_t rec, const str
     touch(c, r->form, where);
     touch_own(c, r->form, r->id);
 }
+
+/* ---------------------------------------------------------------- from scratch */
+
+struct rebuilt {
+    int64_t rec;
+    char *body;
+};
+
+static size_t load_stored(struct core *c, unsigned char after[16], struct rebuilt *page,
+                          size_t size) {
+    sqlite3_stmt *q = store_query(c->store, "record_after");
+    size_t count = 0;
+    q_blob(q, 1, after, 16);
+    q_int(q, 2, (int64_t)size);
+    while (q_row(c->store, q)) {
+        page[count].rec = sqlite3_column_int64(q, 0);
+        page[count].body = strdup(q_col(q, 2));
+        if (!page[count++].body)
+            abort();
+        memcpy(after, sqlite3_column_blob(q, 1), 16);
+    }
+    return count;
+}
+
+static void merge_again(struct core *c, int64_t rec, const char *body) {
+    json_t *json = json_loads(body, 0, NULL);
+    struct record r;
+    struct place where;
+    if (!json)
+        return;
+    record_read_import(&r, c->catalog, c->form_run, json, (struct slice){body, strlen(body)});
+    if (r.form) {
+        place_resolve(c, r.subject, &r.place, &where);
+        sqlite3_stmt *q = store_query(c->store, "record_set_place");
+        q_int(q, 1, rec);
+        q_text(q, 2, where.code);
+        q_int(q, 3, store_next_rev(c->store));
+        q_done(c->store, q);
+        merge_stored(c, &r, rec, &where, true);
+    }
+    record_fini(&r);
+    json_decref(json);
+}
+
+void merge_rebuild(struct core *c, void (*progress)(size_t done)) {
+    enum { PAGE = 500 };
+    struct rebuilt page[PAGE];
+    unsigned char after[16] = {0};
+    size_t count;
+    size_t done = 0;
+    store_exec(c->store, "DELETE FROM fact_source; DELETE FROM assignment; DELETE FROM awaited;"
+                         "DELETE FROM entity; UPDATE record SET effect = 1 WHERE effect <> 1");
+    authority_forget(c->authority);
+    while ((count = load_stored(c, after, page, PAGE)) > 0) {
+        for (size_t i = 0; i < count; i++) {
+            merge_again(c, page[i].rec, page[i].body);
+            free(page[i].body);
+        }
+        done += count;
+        if (progress)
+            progress(done);
+    }
+}

@@ -13,7 +13,8 @@
 void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
                   bool released);
 
-/* Recomputes everything that merge derives from the log, in the order of record ids. */
-void merge_rebuild(struct core *c);
+/* Recomputes everything that merge derives from the log, in the order of record ids. progress may
+ * be NULL. */
+void merge_rebuild(struct core *c, void (*progress)(size_t done));
 
 #endif

@@ -1,7 +1,7 @@
 #include "pipeline.h"
 
+#include "bounds.h"
 #include "hlc.h"
-#include "limits.h"
 #include "log.h"
 #include "logged.h"
 #include "merge.h"

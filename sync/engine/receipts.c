@@ -1,7 +1,7 @@
 #include "receipts.h"
 
+#include "bounds.h"
 #include "hlc.h"
-#include "limits.h"
 #include "seqset.h"
 #include "topics.h"
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 #define TOPIC_SIZE_MAX 192 /* the longest topic and its NUL; builders never need more */
 #define COUNTY_SIZE 7      /* 6 digits and NUL */

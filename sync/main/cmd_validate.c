@@ -1,4 +1,7 @@
+#include "cmd_validate.h"
 #include "buf.h"
+#include "cmd_validate_form.h"
+#include "commands.h"
 #include "err.h"
 #include "problem.h"
 #include "schema.h"
@@ -10,9 +13,6 @@
 #include <string.h>
 
 #define FILE_SIZE_MAX (64u * 1024 * 1024)
-
-int cmd_validate_schema(const char *schema_path, const char *instance_path_or_dash,
-                        bool assert_format, bool json, FILE *out, FILE *errout);
 
 /* The whole file ("-": standard input), or false and the reason on errout. */
 static bool read_file(const char *path, struct buf *ret, FILE *errout) {
@@ -107,4 +107,28 @@ int cmd_validate_schema(const char *schema_path, const char *instance_path_or_da
     buf_fini(&schema_text);
     buf_fini(&instance_text);
     return status;
+}
+
+int cmd_validate(struct app *a) {
+    const char *schema = NULL;
+    const char *form = NULL;
+    const char *file = NULL;
+    bool assert_format = false;
+    for (int i = 1; i < a->argc; i++) {
+        if (strcmp(a->argv[i], "--schema") == 0 && i + 1 < a->argc)
+            schema = a->argv[++i];
+        else if (strcmp(a->argv[i], "--form") == 0 && i + 1 < a->argc)
+            form = a->argv[++i];
+        else if (strcmp(a->argv[i], "--assert-format") == 0)
+            assert_format = true;
+        else if ((a->argv[i][0] != '-' || !a->argv[i][1]) && !file)
+            file = a->argv[i];
+        else
+            return app_usage(a, "unexpected '%s'", a->argv[i]);
+    }
+    if (!schema == !form)
+        return app_usage(a, "say either --schema FILE or --form FORM");
+    if (form)
+        return cmd_validate_form(a->schema_dir, form, file ? file : "-", a->json, stdout, stderr);
+    return cmd_validate_schema(schema, file ? file : "-", assert_format, a->json, stdout, stderr);
 }

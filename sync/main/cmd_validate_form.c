@@ -1,7 +1,7 @@
 #include "cmd_validate_form.h"
 
+#include "bounds.h"
 #include "form.h"
-#include "limits.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "envelope.h"
 
+#include "bounds.h"
 #include "hlc.h"
-#include "limits.h"
 #include "payload.h"
 
 #include <stdlib.h>

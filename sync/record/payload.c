@@ -1,6 +1,6 @@
 #include "payload.h"
 
-#include "limits.h"
+#include "bounds.h"
 
 #include <stdint.h>
 #include <zlib.h>

@@ -190,3 +190,43 @@ DELETE FROM dirty WHERE level = ?1 AND id = '' RETURNING 1;
 
 -- name: dirty_chores
 SELECT 1 FROM dirty WHERE level IN ('scope', 'held') LIMIT 1;
+
+-- name: principal_add
+INSERT INTO principal(id, kind, verifier, town, created_ms) VALUES(?1, ?2, ?3, ?4, ?5);
+
+-- name: principal_revoke
+UPDATE principal SET revoked_ms = ?3 WHERE id = ?1 AND kind = ?2 AND revoked_ms IS NULL;
+
+-- name: principals_active
+SELECT id, kind, verifier, town FROM principal WHERE revoked_ms IS NULL ORDER BY id;
+
+-- name: principals_of
+SELECT p.id, p.town, p.created_ms, p.revoked_ms, (SELECT json_group_array(cadre)
+    FROM device_author WHERE device = p.id), s.ranges, s.pending
+  FROM principal p LEFT JOIN device_seq s ON s.device = p.id
+  WHERE p.kind = ?1 ORDER BY p.created_ms, p.id;
+
+-- name: device_author_add
+INSERT INTO device_author(device, cadre) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
+
+-- name: digest_records
+SELECT unsealed(body) FROM record WHERE outcome = 1 AND effect = 1 ORDER BY id;
+
+-- name: digest_facts
+SELECT kind, id, doc, conflicts FROM entity ORDER BY kind, id;
+
+-- name: digest_effects
+SELECT id, effect, place FROM record WHERE outcome = 1 ORDER BY id;
+
+-- name: digest_entities
+SELECT kind, id, place, subject, registered, class, doc, seen, conflicts, gone FROM entity
+  ORDER BY kind, id;
+
+-- name: digest_assignments
+SELECT id, target, kind, cadre, unit, from_day, to_day FROM assignment ORDER BY id;
+
+-- name: record_after
+SELECT rec, id, unsealed(body) FROM record WHERE outcome = 1 AND id > ?1 ORDER BY id LIMIT ?2;
+
+-- name: record_count
+SELECT count(*) FROM record WHERE outcome = 1;

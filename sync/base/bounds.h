@@ -1,6 +1,6 @@
 /* Every bound of the wire protocol and of the server, in one place. */
-#ifndef ZOUFANG_LIMITS_H
-#define ZOUFANG_LIMITS_H
+#ifndef BOUNDS_H
+#define BOUNDS_H
 
 #define PAYLOAD_SIZE_MAX (256u * 1024)           /* as received */
 #define PAYLOAD_EXPANDED_SIZE_MAX (4096u * 1024) /* after zlib */

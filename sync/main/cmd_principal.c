@@ -1,0 +1,174 @@
+/* zoufang device|relay|monitor add, list, revoke. */
+#include "app.h"
+#include "buf.h"
+#include "commands.h"
+#include "conf.h"
+#include "enrol.h"
+#include "relay_conf.h"
+#include "running.h"
+#include "seqset.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CADRES_MAX 64
+#define ACCEPT_MS 10000 /* until the broker takes a new principal, or refuses a revoked one */
+
+struct principal_args {
+    const char *kind; /* device, relay, monitor */
+    const char *verb;
+    const char *id;
+    const char *cadres[CADRES_MAX];
+    size_t cadre_count;
+    const char *town;
+    const char *bridge_dir;
+};
+
+static bool parse(struct app *a, struct principal_args *p, int *ret_status) {
+    p->kind = a->argv[0];
+    p->verb = a->argc > 1 ? a->argv[1] : "";
+    for (int i = 2; i < a->argc; i++) {
+        bool more = i + 1 < a->argc;
+        if (strcmp(a->argv[i], "--cadre") == 0 && more && p->cadre_count < CADRES_MAX)
+            p->cadres[p->cadre_count++] = a->argv[++i];
+        else if (strcmp(a->argv[i], "--town") == 0 && more)
+            p->town = a->argv[++i];
+        else if (strcmp(a->argv[i], "--bridge") == 0 && more)
+            p->bridge_dir = a->argv[++i];
+        else if (a->argv[i][0] != '-' && !p->id)
+            p->id = a->argv[i];
+        else {
+            *ret_status = app_usage(a, "unexpected '%s'", a->argv[i]);
+            return false;
+        }
+    }
+    const char *missing = strcmp(p->verb, "revoke") == 0 && !p->id ? "the id to revoke is missing"
+                          : strcmp(p->verb, "add") != 0            ? NULL
+                          : strcmp(p->kind, "device") == 0 && !p->cadre_count
+                              ? "--cadre ID is missing"
+                          : strcmp(p->kind, "relay") == 0 && !p->town ? "--town NNN is missing"
+                                                                      : NULL;
+    if (missing)
+        *ret_status = app_usage(a, "%s", missing);
+    return !missing;
+}
+
+/* While a server runs, waits until its broker does as the database says. */
+static bool await_broker(struct app *a, const char *id, const char *password, bool accepted,
+                         struct err *e) {
+    struct running r;
+    if (!running_read(a->dir, &r))
+        return true;
+    const struct access_wait_options o = {.uri = r.uri,
+                                          .ca_file = *r.ca_file ? r.ca_file : NULL,
+                                          .username = id,
+                                          .password = password,
+                                          .should_accept = accepted,
+                                          .timeout_ms = ACCEPT_MS,
+                                          .clock = a->clock};
+    return access_wait(&o, e);
+}
+
+/* ---------------------------------------------------------------- add */
+
+static bool print_bridge(struct app *a, const struct core *c, const struct principal_args *p,
+                         const char *id, const char *password, struct err *e) {
+    struct conf conf;
+    char town[16];
+    if (!conf_load(a->dir, &conf, e))
+        return false;
+    snprintf(town, sizeof town, "%.6s%.3s000", c->county, p->town);
+    const struct relay_conf r = {.county = c->county,
+                                 .relay = id,
+                                 .password = password,
+                                 .town = town,
+                                 .county_host = conf.relay_county_host,
+                                 .county_port = atoi(conf.relay_county_port),
+                                 .local_port = 1883,
+                                 .dir = p->bridge_dir ? p->bridge_dir : "/etc/mosquitto/zoufang"};
+    return relay_conf_write(stdout, &r, e);
+}
+
+static bool add(struct app *a, struct core *c, const struct principal_args *p, struct err *e) {
+    char id[ENROL_ID_SIZE];
+    char password[ACCESS_PASSWORD_SIZE];
+    bool device = strcmp(p->kind, "device") == 0;
+    bool relay = strcmp(p->kind, "relay") == 0;
+    bool ok = device  ? enrol_device(c, p->cadres, p->cadre_count, id, password, e)
+              : relay ? enrol_relay(c, p->town, id, password, e)
+                      : enrol_monitor(c, id, password, e);
+    if (!ok || !enrol_write_access(c, a->dir, e) || !await_broker(a, id, password, true, e))
+        return false;
+    if (a->json)
+        printf("{\"%s\":\"%s\",\"username\":\"%s\",\"password\":\"%s\"}\n", p->kind, id, id,
+               password);
+    else if (relay)
+        return print_bridge(a, c, p, id, password, e);
+    else
+        printf("%s %s\nusername %s\npassword %s\n", p->kind, id, id, password);
+    return true;
+}
+
+/* ---------------------------------------------------------------- list */
+
+static void print_json(sqlite3_stmt *q, const char *kind) {
+    char created[TIME_TEXT_SIZE];
+    struct seqset seqs = {0};
+    time_format(sqlite3_column_int64(q, 2), created);
+    seqset_parse(&seqs, q_col(q, 5));
+    printf("{\"%s\":\"%s\",\"created\":\"%s\",\"revoked\":%s", kind, q_col(q, 0), created,
+           sqlite3_column_type(q, 3) == SQLITE_NULL ? "false" : "true");
+    if (strcmp(kind, "relay") == 0)
+        printf(",\"town\":\"%s\"", q_col(q, 1));
+    if (strcmp(kind, "device") == 0)
+        printf(",\"cadres\":%s,\"upto\":%" PRId64, q_col(q, 4), seqset_upto(&seqs));
+    puts("}");
+    seqset_fini(&seqs);
+}
+
+static void list(struct app *a, struct core *c, const char *kind) {
+    sqlite3_stmt *q = store_query(c->store, "principals_of");
+    q_text(q, 1, kind);
+    while (q_row(c->store, q)) {
+        if (a->json)
+            print_json(q, kind);
+        else
+            printf("%s  %s %s%s\n", q_col(q, 0), strcmp(kind, "device") == 0 ? q_col(q, 4) : "",
+                   q_col(q, 1), sqlite3_column_type(q, 3) == SQLITE_NULL ? "" : "  revoked");
+    }
+}
+
+static int run(struct app *a) {
+    struct principal_args p = {0};
+    struct err e = {0};
+    int status = 0;
+    if (!parse(a, &p, &status))
+        return status;
+    struct core *c = app_open_core(a, &status);
+    if (!c)
+        return status;
+    bool ok = true;
+    if (strcmp(p.verb, "add") == 0)
+        ok = add(a, c, &p, &e);
+    else if (strcmp(p.verb, "list") == 0)
+        list(a, c, p.kind);
+    else if (strcmp(p.verb, "revoke") == 0)
+        ok = enrol_revoke(c, p.kind, p.id, &e) && enrol_write_access(c, a->dir, &e);
+    else
+        status = app_usage(a, "say add, list or revoke");
+    if (!ok)
+        status = app_fail(a, &e);
+    core_close(c);
+    return status;
+}
+
+int cmd_device(struct app *a) {
+    return run(a);
+}
+int cmd_relay(struct app *a) {
+    return run(a);
+}
+int cmd_monitor(struct app *a) {
+    return run(a);
+}
