@@ -4,8 +4,8 @@
 #define SUPPORT_H
 
 #include "access.h"
+#include "bounds.h"
 #include "broker.h"
-#include "limits.h"
 #include "link.h"
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
