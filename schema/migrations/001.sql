@@ -59,6 +59,7 @@ CREATE TABLE device_author(
 CREATE TABLE device_seq(device TEXT PRIMARY KEY, ranges TEXT NOT NULL, pending INTEGER) STRICT, WITHOUT ROWID;
 
 -- To be published and not yet acknowledged by the broker.
+-- Ids are change numbers: they only grow, also after every row was deleted.
 CREATE TABLE outbox(outbox INTEGER PRIMARY KEY, topic TEXT NOT NULL, payload BLOB NOT NULL) STRICT;
 
 -- What the broker should retain. payload NULL = the topic is to be cleared.

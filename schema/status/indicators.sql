@@ -1,6 +1,6 @@
 -- status: indicators
 -- Every indicator of the place, empty ones too. ok = what the indicator is to reach is reached.
-WITH i AS MATERIALIZED (
+WITH told AS MATERIALIZED (
   SELECT c.subject, n.name, i.num IS NOT NULL AND i.den IS NOT NULL AS known,
          iif(round(i.num) = i.num, CAST(i.num AS INTEGER), i.num) AS num,
          iif(round(i.den) = i.den, CAST(i.den AS INTEGER), i.den) AS den
@@ -14,4 +14,4 @@ SELECT subject AS place, 'indicators' AS section, name,
     THEN json_object('num', coalesce(num, 0), 'den', coalesce(den, 0),
                      'ok', json(iif(coalesce(num, 0) = 0, 'true', 'false')))
     ELSE json_object('num', coalesce(num, 0), 'den', coalesce(den, 0)) END AS value
-  FROM i
+  FROM told

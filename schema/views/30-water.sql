@@ -25,10 +25,10 @@ ev AS MATERIALIZED (
     FROM changed c CROSS JOIN stored_record r
       ON r.subject = c.subject AND r.form = 'inspect.water'),
 step AS MATERIALIZED (
-  SELECT e.*, row_number() OVER (PARTITION BY e.subject ORDER BY e.hlc, e.id) AS n,
+  SELECT v.*, row_number() OVER (PARTITION BY v.subject ORDER BY v.hlc, v.id) AS n,
          'fail' NOT IN (quantity, quality, convenience, reliability) AS safe,
          a.doc ->> '$.role' = 'SI' AS si
-    FROM ev e LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = e.author),
+    FROM ev v LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = v.author),
 -- closed: NULL while an episode runs
 fold(subject, n, ep, found, cause, closed) AS (
   SELECT DISTINCT subject, 0, 0, NULL, NULL, '' FROM step

@@ -31,8 +31,9 @@ static void tell_device(void *ctx, const char *device) {
     if (feed_scope_page(g->feed, device, &page, &e) &&
         topic_down(topic, g->core->county, device, NULL, "changes")) {
         sqlite3_stmt *q = store_query(g->core->store, "outbox_add");
-        q_text(q, 1, topic);
-        q_blob(q, 2, page.data, page.size);
+        q_int(q, 1, store_next_rev(g->core->store));
+        q_text(q, 2, topic);
+        q_blob(q, 3, page.data, page.size);
         q_done(g->core->store, q);
     } else {
         log_line(LOG_ERROR, "scope page device=%s: %s", device, e.msg);

@@ -153,8 +153,9 @@ static void send(struct receipts *r, struct queue *q) {
     buf_add(&m, q->items.data, q->items.size);
     buf_add_str(&m, "]}");
     sqlite3_stmt *s = store_query(r->core->store, "outbox_add");
-    q_text(s, 1, topic);
-    q_blob(s, 2, m.data, m.size);
+    q_int(s, 1, store_next_rev(r->core->store));
+    q_text(s, 2, topic);
+    q_blob(s, 3, m.data, m.size);
     q_done(r->core->store, s);
     buf_fini(&m);
     buf_clear(&q->items);

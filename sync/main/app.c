@@ -2,6 +2,7 @@
 
 #include "conf.h"
 #include "log.h"
+#include "running.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -27,6 +28,7 @@ static bool set_clock(struct app *a, const char *text) {
         return false;
     }
     system_clock_start_at(&a->system_clock, ms);
+    a->clock_given = true;
     return true;
 }
 
@@ -145,6 +147,9 @@ struct core *app_open_core(struct app *a, int *ret_status) {
         *ret_status = app_usage(a, "--data DIR is missing");
         return NULL;
     }
+    struct running r;
+    if (!a->clock_given && running_read(a->dir, &r))
+        a->system_clock.offset_ms = r.clock_offset_ms;
     struct core *c = core_open(a->dir, a->schema_dir, &a->clock, &a->rng, &e);
     *ret_status = c ? 0 : app_fail(a, &e);
     return c;

@@ -19,6 +19,7 @@ struct app {
     char schema_dir[512]; /* --schema-dir, $ZOUFANG_SCHEMA, DIR's configuration or the installed one
                            */
     bool json;            /* --json */
+    bool clock_given;     /* --clock was there: it beats the running server's */
     bool log_level_given; /* --log-level was there: it beats the configuration */
     struct system_clock system_clock; /* offset set by --clock */
     struct clock clock;
@@ -32,7 +33,8 @@ bool app_common_options(struct app *a);
 int app_fail(const struct app *a, const struct err *e);
 /* A usage error: message, then the command's usage line; returns 2. */
 int app_usage(const struct app *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* core_open on a->dir with its clock and chance; NULL = said on stderr, *ret_status set. */
+/* core_open on a->dir with its clock and chance, beside a running server with the server's clock;
+ * NULL = said on stderr, *ret_status set. */
 struct core *app_open_core(struct app *a, int *ret_status);
 
 /* Writes DIR/zoufang.conf of a new county, commented, unless there is one. */

@@ -295,6 +295,7 @@ static int run(struct out *o, size_t t) {
 int cmd_export(struct app *a) {
     struct out o = {.app = a, .csv = true};
     const char *kind = NULL;
+    a->usage = usage;
     for (int i = 1; i < a->argc; i++) {
         const char *arg = a->argv[i];
         bool csv = i + 1 < a->argc && strcmp(a->argv[i + 1], "csv") == 0;
@@ -307,14 +308,14 @@ int cmd_export(struct app *a) {
             o.csv = csv;
             i++;
         } else if (arg[0] == '-' || kind)
-            return app_usage(a, "unexpected argument %s\n%s", arg, usage);
+            return app_usage(a, "unexpected argument %s", arg);
         else
             kind = arg;
     }
     if (!kind || !a->dir)
-        return app_usage(a, "KIND and --data DIR are needed\n%s", usage);
+        return app_usage(a, "KIND and --data DIR are needed");
     for (size_t t = 0; t < TABLE_COUNT; t++)
         if (strcmp(tables[t].kind, kind) == 0)
             return run(&o, t);
-    return app_usage(a, "%s: no such kind\n%s", kind, usage);
+    return app_usage(a, "%s: no such kind", kind);
 }

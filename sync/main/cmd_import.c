@@ -358,6 +358,7 @@ static int run(struct job *j, const struct sheet *sheet) {
 int cmd_import(struct app *a) {
     struct job j = {.app = a, .encoding = "utf-8"};
     const char *kind = NULL;
+    a->usage = usage;
     for (int i = 1; i < a->argc; i++) {
         const char *arg = a->argv[i];
         if (strcmp(arg, "--help") == 0)
@@ -367,14 +368,14 @@ int cmd_import(struct app *a) {
         else if (strcmp(arg, "--encoding") == 0 && i + 1 < a->argc)
             j.encoding = a->argv[++i];
         else if (arg[0] == '-' || j.path)
-            return app_usage(a, "unexpected argument %s\n%s", arg, usage);
+            return app_usage(a, "unexpected argument %s", arg);
         else if (!kind)
             kind = arg;
         else
             j.path = arg;
     }
     if (!kind || !j.path || !a->dir)
-        return app_usage(a, "KIND, FILE.csv and --data DIR are needed\n%s", usage);
+        return app_usage(a, "KIND, FILE.csv and --data DIR are needed");
     const struct sheet *sheet = sheet_find(kind);
     if (!sheet)
         return app_usage(a, "%s: the kinds are %s", kind, sheet_kinds());

@@ -251,8 +251,23 @@ static void derive_progressed(void *ctx, size_t done, size_t total) {
     app_progress("derivation", done, total);
 }
 
+/* The engine's chores for devices and held records: there are none yet. */
+static bool drop_chores(struct store *s, struct err *e) {
+    if (!store_begin(s, e))
+        return false;
+    static const char *const levels[] = {"scope", "held"};
+    for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
+        sqlite3_stmt *q = store_query(s, "dirty_take");
+        q_text(q, 1, levels[k]);
+        q_done(s, q);
+    }
+    return store_commit(s, e);
+}
+
 static bool derive_all(struct init *i) {
     struct core *c = i->core;
+    if (!drop_chores(c->store, &i->e))
+        return false;
     struct derive *d = derive_create(c->store, c->clock, c->schema_dir, c->county, &i->e);
     if (!d)
         return false;
@@ -325,6 +340,7 @@ static bool six_digits(const char *text) {
 
 int cmd_init(struct app *a) {
     struct init i = {.app = a, .county = "340825"};
+    a->usage = usage;
     for (int k = 1; k < a->argc; k++) {
         bool more = k + 1 < a->argc;
         if (strcmp(a->argv[k], "--help") == 0)
@@ -338,11 +354,11 @@ int cmd_init(struct app *a) {
         else if (strcmp(a->argv[k], "--name") == 0 && more)
             i.name = a->argv[++k];
         else
-            return app_usage(a, "unknown argument %s\n%s", a->argv[k], usage);
+            return app_usage(a, "unknown argument %s", a->argv[k]);
     }
     if (!a->dir)
-        return app_usage(a, "--data DIR is missing\n%s", usage);
+        return app_usage(a, "--data DIR is missing");
     if (!six_digits(i.county))
-        return app_usage(a, "%s: a county code has 6 digits\n%s", i.county, usage);
+        return app_usage(a, "%s: a county code has 6 digits", i.county);
     return run(&i);
 }

@@ -278,7 +278,9 @@ static bool start(struct server *s, struct err *e) {
             return false;
     }
     s->engine_events = engine_events(s->engine);
-    struct running r = {.standalone = s->standalone, .pid = s->pid};
+    struct running r = {.standalone = s->standalone,
+                        .pid = s->pid,
+                        .clock_offset_ms = s->app->system_clock.offset_ms};
     snprintf(r.uri, sizeof r.uri, "%s", s->uri);
     snprintf(r.ca_file, sizeof r.ca_file, "%s", s->standalone ? "" : s->conf.broker_ca_file);
     return make_link(s, e) && running_write(s->app->dir, &r, e) &&

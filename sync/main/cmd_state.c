@@ -86,6 +86,15 @@ static bool rebuild(struct core *c, struct derive *d, struct err *e) {
     return core_commit(c, e) && derive_mark_all(d, e) && derive_run(d, show_subjects, NULL, e);
 }
 
+/* Compares as of the day that was last derived: later days ask for other tasks. */
+static void set_clock_to_derived(struct app *a, struct core *c) {
+    char noon[40];
+    int64_t ms;
+    snprintf(noon, sizeof noon, "%.10sT12:00:00+08:00", store_meta(c->store, "derive.day"));
+    if (!a->clock_given && time_parse(noon, strlen(noon), &ms))
+        system_clock_start_at(&a->system_clock, ms);
+}
+
 static int check_all(struct app *a, struct core *c, struct derive *d, struct err *e) {
     bool merge_same = false;
     bool derive_same = false;
@@ -106,6 +115,8 @@ int cmd_rebuild(struct app *a) {
     if (!c)
         return status;
     count_records(c);
+    if (check)
+        set_clock_to_derived(a, c);
     struct derive *d = derive_create(c->store, &a->clock, a->schema_dir, c->county, &e);
     if (!d)
         status = app_fail(a, &e);

@@ -26,8 +26,9 @@ bool running_lock(const char *dir, struct err *e) {
 
 bool running_write(const char *dir, const struct running *r, struct err *e) {
     char path[1024];
-    json_t *doc = json_pack("{s:s, s:s, s:b, s:I}", "uri", r->uri, "ca_file", r->ca_file,
-                            "standalone", r->standalone, "pid", (json_int_t)r->pid);
+    json_t *doc = json_pack("{s:s, s:s, s:b, s:I, s:I}", "uri", r->uri, "ca_file", r->ca_file,
+                            "standalone", r->standalone, "pid", (json_int_t)r->pid,
+                            "clock_offset_ms", (json_int_t)r->clock_offset_ms);
     snprintf(path, sizeof path, "%s/server.json", dir);
     bool ok = doc && json_dump_file(doc, path, JSON_COMPACT) == 0;
     json_decref(doc);
@@ -49,6 +50,7 @@ bool running_read(const char *dir, struct running *r) {
         snprintf(r->uri, sizeof r->uri, "%s", uri);
         snprintf(r->ca_file, sizeof r->ca_file, "%s", ca);
         r->standalone = json_is_true(json_object_get(doc, "standalone"));
+        r->clock_offset_ms = json_integer_value(json_object_get(doc, "clock_offset_ms"));
         r->pid = (pid_t)json_integer_value(json_object_get(doc, "pid"));
     }
     json_decref(doc);

@@ -5,6 +5,7 @@
 #include "err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct running {
@@ -12,6 +13,7 @@ struct running {
     char ca_file[512];
     bool standalone;
     pid_t pid;
+    int64_t clock_offset_ms; /* of its --clock */
 };
 
 /* Takes the directory's lock for this process, until it ends. ERR_BUSY if a server has it. */

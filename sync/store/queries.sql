@@ -141,7 +141,7 @@ INSERT INTO device_seq(device, ranges, pending) VALUES(?1, ?2, ?3)
   ON CONFLICT(device) DO UPDATE SET ranges = excluded.ranges, pending = excluded.pending;
 
 -- name: outbox_add
-INSERT INTO outbox(topic, payload) VALUES(?1, ?2);
+INSERT INTO outbox(outbox, topic, payload) VALUES(?1, ?2, ?3);
 
 -- name: reviews_of
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, body ->> '$.data.accept' FROM record
