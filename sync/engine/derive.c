@@ -110,7 +110,8 @@ static bool open_files(struct derive *d, const char *schema_dir, struct err *e) 
         store_rollback(d->store);
         return false;
     }
-    return store_commit(d->store, e);
+    d->loaded = store_commit(d->store, e);
+    return d->loaded;
 }
 
 struct derive *derive_create(struct store *store, const struct clock *clock, const char *schema_dir,
@@ -131,9 +132,21 @@ struct derive *derive_create(struct store *store, const struct clock *clock, con
     return d;
 }
 
+/* While a set is replaced, both stand in temp.view_name; the one that stays counts. */
+static void forget_names(struct derive *d) {
+    if (d->file_count == 0 || !d->loaded)
+        return;
+    sqlite3_stmt *q = derive_q(d, "view_name_drop");
+    q_int(q, 1, d->first_index);
+    q_int(q, 2, d->first_index + (int)d->file_count - 1);
+    q_done(d->store, q);
+    derive_script(d, "names_refill");
+}
+
 void derive_destroy(struct derive *d) {
     if (!d)
         return;
+    forget_names(d);
     for (size_t i = 0; i < d->file_count; i++) {
         sqlite3_finalize(d->files[i].stmt);
         free(d->files[i].sql);

@@ -29,26 +29,27 @@ SELECT bit FROM form WHERE form = ?1;
 -- name: form_add
 INSERT INTO form(form, bit) SELECT ?1, coalesce(max(bit) + 1, 0) FROM form;
 
--- name: names_clear
-DELETE FROM temp.view_name;
-DELETE FROM temp.check_name;
-DELETE FROM temp.indicator_name;
+-- name: view_name_next
+SELECT coalesce(max(file) / ?1 + 1, 0) * ?1 FROM temp.view_name;
+
+-- name: view_name_drop
+DELETE FROM temp.view_name WHERE file BETWEEN ?1 AND ?2;
 
 -- name: view_name_add
 INSERT OR IGNORE INTO temp.view_name(file, name, counted) VALUES(?1, ?2, ?3);
 
--- name: check_name_fill
+-- name: names_refill
+DELETE FROM temp.check_name;
 INSERT OR IGNORE INTO temp.check_name
   SELECT name FROM temp.view_name WHERE counted = 1 AND name GLOB 'check.*';
-
--- name: indicator_name_fill
+DELETE FROM temp.indicator_name;
 INSERT OR IGNORE INTO temp.indicator_name
   SELECT name FROM temp.view_name WHERE counted = 1 AND name NOT GLOB 'check.*' AND name <> 'finding';
 
 -- ---------------------------------------------------------------- dirty
 
 -- name: dirty_any
-SELECT EXISTS (SELECT 1 FROM dirty);
+SELECT EXISTS (SELECT 1 FROM dirty WHERE level IN ('finding', 'household', 'village', 'place'));
 
 -- name: slice_clear
 DELETE FROM temp.slice;
@@ -105,7 +106,7 @@ INSERT INTO dirty(level, id, forms)
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
 
 -- name: dirty_count
-SELECT count(*) FROM dirty;
+SELECT count(*) FROM dirty WHERE level IN ('finding', 'household', 'village', 'place');
 
 -- ---------------------------------------------------------------- what views found
 

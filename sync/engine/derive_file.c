@@ -311,7 +311,7 @@ static bool load_file(struct derive *d, const char *dir, const char *folder, con
         return err_set(e, ERR_LIMIT, "%s: more than %d files", folder, DERIVE_FILES_MAX);
     struct derive_file *f = &d->files[d->file_count];
     memset(f, 0, sizeof *f);
-    f->index = (int)d->file_count++;
+    f->index = d->first_index + (int)d->file_count++;
     if (snprintf(f->path, sizeof f->path, "%s/%s", folder, name) >= (int)sizeof f->path)
         return err_set(e, ERR_LIMIT, "%s/%s: name too long", folder, name);
     char path[1024];
@@ -345,12 +345,12 @@ static bool load_folder(struct derive *d, const char *dir, const char *folder, s
 }
 
 bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e) {
-    derive_script(d, "names_clear");
+    q_int(derive_q(d, "view_name_next"), 1, DERIVE_FILES_MAX);
+    d->first_index = (int)derive_ask(d, "view_name_next");
     if (!load_folder(d, schema_dir, "views", e) || !load_folder(d, schema_dir, "rules", e) ||
         !load_folder(d, schema_dir, "status", e))
         return false;
-    derive_do(d, "check_name_fill");
-    derive_do(d, "indicator_name_fill");
+    derive_script(d, "names_refill");
     int64_t folds = 0;
     for (size_t i = 0; i < d->file_count; i++)
         folds |= d->files[i].kind == DERIVE_FOLD ? d->files[i].forms : 0;

@@ -10,7 +10,7 @@ enum derive_kind { DERIVE_VIEW, DERIVE_RULE, DERIVE_STATUS, DERIVE_HEAD, DERIVE_
 /* One SQL file. */
 struct derive_file {
     enum derive_kind kind;
-    int index;      /* in derive.files, names the file in temp.view_name */
+    int index;      /* names the file in temp.view_name */
     char path[128]; /* "rules/T-H2.sql" */
     char name[64];  /* "T-H2" */
     char level[16]; /* household, village, finding, place */
@@ -36,8 +36,10 @@ struct derive {
     char place_after[16]; /* places are taken in turns */
     struct derive_file files[DERIVE_FILES_MAX];
     size_t file_count;
+    int first_index; /* files of another set, being replaced, have others */
     struct derive_query queries[DERIVE_QUERIES_MAX];
     size_t query_count;
+    bool loaded;
     struct buf text;   /* a message being built */
     int64_t slice_any; /* OR of the slice's masks */
     int64_t slice_all; /* AND of them */

@@ -445,3 +445,35 @@ Test(derive, a_broken_file_is_named_and_the_old_set_stays) {
     eq(task(&c, "state", H2), "open");
     county_stop(&c);
 }
+
+Test(derive, a_set_is_replaced_or_stays) {
+    struct county c;
+    start_with_d(&c);
+    const char *names = ask(&c, "SELECT count(*) FROM temp.indicator_name");
+    struct derive *other = derive_create(c.store, &c.clock, SOURCE_DIR "/schema", "340825", &c.err);
+    derive_destroy(other); /* the catalogue did not load: the old set stays */
+    eq(ask(&c, "SELECT count(*) FROM temp.indicator_name"), names);
+    derive_all(&c);
+    other = derive_create(c.store, &c.clock, SOURCE_DIR "/schema", "340825", &c.err);
+    derive_destroy(c.derive);
+    c.derive = other;
+    eq(ask(&c, "SELECT count(*) FROM temp.indicator_name"), names);
+    record(&c, "inspect.housing", HOUSEHOLD, "2019-06-12T12:00:00+08:00", "C-00901",
+           "{\"bld\":1,\"kind\":\"appraise\",\"use\":\"resident\",\"sole_home\":true,\"grade\":"
+           "\"A\"}");
+    derive_all(&c);
+    eq(task(&c, "state", H2), "closed");
+    county_stop(&c);
+}
+
+/* Work that others leave in `dirty` is not ours. */
+Test(derive, other_levels_are_left_alone) {
+    struct county c;
+    start_with_d(&c);
+    run_sql(&c, "INSERT INTO dirty VALUES('scope', '', 1)");
+    bool more = true;
+    cr_assert(derive_step(c.derive, 256, &more, &c.err));
+    cr_expect(!more);
+    eq(ask(&c, "SELECT level FROM dirty"), "scope");
+    county_stop(&c);
+}
