@@ -38,6 +38,7 @@ void feed_destroy(struct feed *f) {
     for (size_t i = 0; i < FEED_QUERIES; i++)
         sqlite3_finalize(f->stmt[i]);
     feed_access_fini(&f->access);
+    strmap_clear(&f->sums, free);
     free(f);
 }
 

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLASS_OPEN 1   /* up to here everybody in scope sees the row */
-#define CLASS_COVERT 5 /* only its audience, the covert team and the county */
+#define CLASS_OPEN 1         /* up to here everybody in scope sees the row */
+#define PLACE_SUMS_MAX 32768 /* some 200 places × 3 sources × what readers differ in */
+#define CLASS_COVERT 5       /* only its audience, the covert team and the county */
 
 const char *const feed_kind_names[FEED_KINDS] = {"division", "household", "person",
                                                  "project",  "finding",   "assignment",
@@ -40,6 +41,7 @@ enum feed_kind feed_kind_find(const char *name) {
 #define BY_SUBJECT "WHERE subject >= ?1 AND subject < ?1 || '.' AND +rev > ?2 AND +rev <= ?3 "
 #define NEXT_PLACE(table)                                                                          \
     "SELECT place FROM " table " WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT 1"
+#define LAST(table) "SELECT rev FROM " table " WHERE place = ?1 ORDER BY rev DESC LIMIT 1"
 
 static const char *const queries[FEED_QUERIES] = {
     [FEED_ENTITY_PLACE] = ENTITY_ROW BY_PLACE "ORDER BY rev",
@@ -66,6 +68,10 @@ static const char *const queries[FEED_QUERIES] = {
                         "WHERE rec = ?1",
     [FEED_LEFT_DOC] = "SELECT rev, kind, CASE typeof(id) WHEN 'blob' THEN id_text(id) ELSE id END "
                       "FROM feed_left WHERE feed_left = ?1",
+    [FEED_ENTITY_LAST] = LAST("entity"),
+    [FEED_TASK_LAST] = LAST("task"),
+    [FEED_RECORD_LAST] = LAST("record"),
+    [FEED_LEFT_SINCE] = "SELECT 1 FROM feed_left WHERE rev > ?2 AND place = ?1 LIMIT 1",
     [FEED_SCOPE] = "SELECT item, added, removed FROM scope WHERE device = ?1 ORDER BY item",
 };
 
@@ -273,6 +279,8 @@ struct walk {
     bool left_too;
     int64_t lo, hi; /* `row` may lower hi */
     void (*row)(struct walk *w, const struct row *row);
+    /* if not NULL: called for the places of towns and counties in place of their rows */
+    void (*place)(struct walk *w, const char *place, enum feed_source source);
 };
 
 static bool inside_taken(const struct walk *w, const struct row *row, bool codes_only) {
@@ -312,11 +320,15 @@ static void walk_stream(struct walk *w, sqlite3_stmt *q, enum feed_source source
     }
 }
 
+static void walk_place(struct walk *w, const char *place, enum feed_source source) {
+    sqlite3_stmt *q = feed_query(w->r->feed, FEED_ENTITY_PLACE + source);
+    q_text(q, 1, place);
+    walk_stream(w, q, source, STREAM_PLACE);
+}
+
 static void walk_code(struct walk *w, const char *code, enum feed_source source) {
-    sqlite3_stmt *rows = feed_query(w->r->feed, FEED_ENTITY_PLACE + source);
     if (strlen(code) == 12) {
-        q_text(rows, 1, code);
-        walk_stream(w, rows, source, STREAM_PLACE);
+        walk_place(w, code, source);
         return;
     }
     sqlite3_stmt *next = feed_query(w->r->feed, FEED_ENTITY_NEXT + source);
@@ -331,8 +343,7 @@ static void walk_code(struct walk *w, const char *code, enum feed_source source)
             break;
         snprintf(place, sizeof place, "%s", q_col(next, 0));
         q_end(next);
-        q_text(rows, 1, place);
-        walk_stream(w, rows, source, STREAM_PLACE);
+        (w->place ? w->place : walk_place)(w, place, source);
     }
 }
 
@@ -519,12 +530,69 @@ static void sum_row(struct walk *w, const struct row *row) {
     s->sum += hash_head64(digest);
 }
 
+/* Everything that decides, beside the rows themselves, what the reader holds of a place. */
+static void sum_key(const struct feed_reader *r, const char *place, enum feed_source source,
+                    char *out, size_t size) {
+    char *units = json_dumps(r->units, JSON_COMPACT);
+    snprintf(out, size, "%s %d %x %x %d%d %" PRId64 " %s", place, (int)source, r->view, r->kinds,
+             r->covert, r->leads, r->cutoff, units ? units : "");
+    free(units);
+}
+
+struct place_sum {
+    int64_t last; /* greatest change in the place */
+    int64_t now;  /* change number when it was made */
+    int64_t count;
+    uint64_t sum;
+};
+
+static bool is_current(struct feed_reader *r, const struct place_sum *p, const char *place,
+                       int64_t last) {
+    if (p->last != last)
+        return false;
+    sqlite3_stmt *q = feed_query(r->feed, FEED_LEFT_SINCE); /* has a row moved away? */
+    q_text(q, 1, place);
+    q_int(q, 2, p->now);
+    bool left = q_row(r->feed->core->store, q);
+    q_end(q);
+    return !left;
+}
+
+static void sum_place(struct walk *w, const char *place, enum feed_source source) {
+    struct sum *s = (struct sum *)w;
+    struct strmap *sums = &w->r->feed->sums;
+    char key[512];
+    sum_key(w->r, place, source, key, sizeof key);
+    sqlite3_stmt *q = feed_query(w->r->feed, FEED_ENTITY_LAST + source);
+    q_text(q, 1, place);
+    int64_t last = q_row(w->r->feed->core->store, q) ? sqlite3_column_int64(q, 0) : 0;
+    q_end(q);
+    struct place_sum *p = strmap_get(sums, key);
+    if (!p || !is_current(w->r, p, place, last)) {
+        struct sum made = {.walk = *w};
+        walk_place(&made.walk, place, source);
+        if (sums->count >= PLACE_SUMS_MAX)
+            strmap_clear(sums, free);
+        p = strmap_get(sums, key);
+        if (!p) {
+            p = malloc(sizeof *p);
+            if (!p)
+                abort();
+            strmap_set(sums, key, p);
+        }
+        *p = (struct place_sum){last, w->r->now, made.count, made.sum};
+    }
+    s->count += p->count;
+    s->sum += p->sum;
+}
+
 void feed_digest(struct feed_reader *r, int64_t *ret_count, uint64_t *ret_sum) {
     struct sum s = {.walk = {.r = r,
                              .takes = takes_present,
                              .lo = 0,
                              .hi = INT64_MAX - FEED_SOURCES,
-                             .row = sum_row}};
+                             .row = sum_row,
+                             .place = sum_place}};
     walk(&s.walk);
     *ret_count = s.count;
     *ret_sum = s.sum;

@@ -5,6 +5,7 @@
 
 #include "core.h"
 #include "feed_cursor.h"
+#include "strmap.h"
 
 enum feed_kind {
     FEED_DIVISION,
@@ -56,6 +57,11 @@ enum feed_query {
     FEED_TASK_DOC,
     FEED_RECORD_DOC,
     FEED_LEFT_DOC,
+    /* has anything in a place changed since? */
+    FEED_ENTITY_LAST,
+    FEED_TASK_LAST,
+    FEED_RECORD_LAST,
+    FEED_LEFT_SINCE,
     FEED_SCOPE,
     FEED_QUERIES
 };
@@ -71,6 +77,7 @@ struct feed {
     struct core *core;
     sqlite3_stmt *stmt[FEED_QUERIES];
     struct feed_access access;
+    struct strmap sums; /* of feed_digest: what a town or county reader holds of a place */
 };
 /* Prepared at first use and kept; q_row() and the other helpers of store.h work on it. */
 sqlite3_stmt *feed_query(struct feed *f, enum feed_query which);
@@ -114,7 +121,8 @@ struct feed_change {
 size_t feed_changes(struct feed_reader *r, const struct feed_cursor *c, struct feed_change *ret,
                     size_t max);
 
-/* Number and sum (protocol §8) of everything that a phone holds now. */
+/* Number and sum (protocol §8) of everything that a phone holds now. Of towns and the county the
+ * sums of places are kept, so that a pull of the whole county costs what changed. */
 void feed_digest(struct feed_reader *r, int64_t *ret_count, uint64_t *ret_sum);
 
 #endif

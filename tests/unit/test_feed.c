@@ -1041,41 +1041,25 @@ Test(feed, a_village) {
     world_close(&w);
 }
 
-/* Every statement that the feed used starts from an index. */
 Test(feed, statements_do_not_scan) {
     struct world w;
-    struct phone phones[PHONES];
     world_open(&w, 1);
-    small_county(&w);
-    make_phones(phones);
-    for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < PHONES; i++)
-            pull_all(&w, &phones[i], role_of(&phones[i]));
-        for (int i = 0; i < 40; i++)
-            change_county(&w);
-    }
-    for (size_t i = 0; i < PHONES; i++)
-        phone_fini(&phones[i]);
     sqlite3 *db = store_db(w.core->store);
-    int seen = 0;
-    for (sqlite3_stmt *s = sqlite3_next_stmt(db, NULL); s; s = sqlite3_next_stmt(db, s)) {
-        if (strncmp(sqlite3_sql(s), "SELECT", 6) != 0)
-            continue;
-        char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(s));
+    for (enum feed_query i = 0; i < FEED_QUERIES; i++) {
+        const char *text = sqlite3_sql(feed_query(w.feed, i));
+        char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", text);
         sqlite3_stmt *plan = NULL;
         cr_assert(!sqlite3_prepare_v2(db, sql, -1, &plan, NULL));
         while (sqlite3_step(plan) == SQLITE_ROW) {
             const char *detail = q_col(plan, 3);
-            cr_assert(strncmp(detail, "SCAN", 4) != 0, "%s: %s", sqlite3_sql(s), detail);
-            bool sorts = strstr(detail, "TEMP B-TREE") && strstr(sqlite3_sql(s), "place = ?1");
-            cr_assert(!sorts, "%s: %s", sqlite3_sql(s), detail);
-            cr_assert(!strstr(sqlite3_sql(s), "subject >= ?1") || strstr(detail, "subject>"),
-                      "%s: %s", sqlite3_sql(s), detail);
+            cr_assert(strncmp(detail, "SCAN", 4) != 0, "%s: %s", text, detail);
+            cr_assert(!strstr(detail, "TEMP B-TREE"), "%s: %s", text, detail);
+            bool by_place = !strstr(text, "WHERE place = ?1") || strstr(detail, "place=?");
+            bool by_subject = !strstr(text, "subject >= ?1") || strstr(detail, "subject>?");
+            cr_assert(by_place && by_subject, "%s: %s", text, detail);
         }
         sqlite3_finalize(plan);
         sqlite3_free(sql);
-        seen++;
     }
-    cr_assert(seen >= FEED_QUERIES, "%d", seen);
     world_close(&w);
 }
