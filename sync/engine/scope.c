@@ -97,8 +97,8 @@ static const char *const queries[QUERIES] = {
                    "to_day UNION ALL SELECT target FROM assignment WHERE unit = ?2 AND ?2 <> '' "
                    "AND ?3 BETWEEN from_day AND to_day",
     [Q_CURRENT] = "SELECT item FROM scope WHERE device = ?1 AND removed = 0 ORDER BY item",
-    [Q_ADD] = "INSERT INTO scope(device, item, added, removed) VALUES(?1, ?2, ?3, 0) "
-              "ON CONFLICT(device, item) DO UPDATE SET added = excluded.added, removed = 0",
+    [Q_ADD] = ("INSERT INTO scope(device, item, added, removed) VALUES(?1, ?2, ?3, 0) "
+               "ON CONFLICT(device, item) DO UPDATE SET added = excluded.added, removed = 0"),
     [Q_REMOVE] = "UPDATE scope SET removed = ?3 WHERE device = ?1 AND item = ?2",
     [Q_DEVICES] = "SELECT id FROM principal WHERE kind = 'device' ORDER BY id",
 };

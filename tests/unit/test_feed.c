@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -174,16 +175,21 @@ struct phone {
     int pages;
 };
 
-static int64_t asked_us; /* spent in feed_answer */
+static int64_t asked_us; /* processor time spent in feed_answer */
+
+static int64_t cpu_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
 
 static json_t *ask(struct world *w, const char *device, const char *request) {
-    struct clock real = system_clock_make(&(struct system_clock){0});
     struct buf out;
     buf_init(&out, FEED_PAGE_BUF_SIZE);
     bool zlib;
-    int64_t before = clock_mono_us(&real);
+    int64_t before = cpu_us();
     bool done = feed_answer(w->feed, device, request, strlen(request), &out, &zlib, &err);
-    asked_us += clock_mono_us(&real) - before;
+    asked_us += cpu_us() - before;
     cr_assert(done, "%s", err.msg);
     json_t *page = payload_parse(out.data, out.size);
     cr_assert(page, "%s", out.data);
