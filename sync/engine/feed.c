@@ -300,12 +300,15 @@ static bool begin_reading(struct store *s, struct err *e) {
     return store_take_error(s, e);
 }
 
-static bool end_reading(struct store *s, const struct buf *out, struct err *e) {
+static bool end_reading(struct store *s, struct err *e) {
     store_exec(s, "COMMIT");
-    if (!store_take_error(s, e)) {
-        store_rollback(s);
-        return false;
-    }
+    if (store_take_error(s, e))
+        return true;
+    store_rollback(s);
+    return false;
+}
+
+static bool fits(const struct buf *out, struct err *e) {
     return !out->failed || err_set(e, ERR_LIMIT, "pull page: out of memory or too large");
 }
 
@@ -324,7 +327,7 @@ static bool answer_page(struct feed *f, const char *device, const struct request
     log_line(LOG_DEBUG, "pull device=%s kinds=%x changes=%zu bytes=%zu reset=%d", device, q->kinds,
              p.count, out->size - p.start, p.reset);
     feed_reader_fini(&p.reader);
-    return end_reading(f->core->store, out, e);
+    return end_reading(f->core->store, e) && fits(out, e);
 }
 
 bool feed_answer(struct feed *f, const char *device, const void *payload, size_t size,
@@ -342,13 +345,17 @@ bool feed_answer(struct feed *f, const char *device, const void *payload, size_t
     return done;
 }
 
+void feed_begin_anew(struct store *s) {
+    char rev[24];
+    snprintf(rev, sizeof rev, "%" PRId64, store_next_rev(s));
+    store_set_meta(s, FEED_META_BEGUN, rev);
+}
+
 bool feed_scope_page(struct feed *f, const char *device, struct buf *out, struct err *e) {
-    if (!begin_reading(f->core->store, e))
-        return false;
     struct feed_reader r;
     feed_reader_init(&r, f, device);
     write_head(&r, NULL, out);
     buf_add_str(out, ",\"changes\":[],\"more\":true}");
     feed_reader_fini(&r);
-    return end_reading(f->core->store, out, e);
+    return fits(out, e);
 }

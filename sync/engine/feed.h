@@ -34,8 +34,12 @@ bool feed_reload(struct feed *f, struct err *e);
 bool feed_answer(struct feed *f, const char *device, const void *payload, size_t size,
                  struct buf *out, bool *ret_zlib, struct err *e);
 
+/* After rows were deleted or made anew (rebuild): every phone begins from nothing at its next pull.
+ * Inside that transaction. */
+void feed_begin_anew(struct store *s);
+
 /* Appends the page that tells the device that its scope or role changed: no changes, more to
- * come. */
+ * come. Inside a transaction or not. */
 bool feed_scope_page(struct feed *f, const char *device, struct buf *out, struct err *e);
 
 #endif

@@ -1,7 +1,8 @@
 -- Rows that readers could see and perhaps no longer can, as they were before: the feed owes those
 -- readers a `gone`. (A row with `gone` set, or a record withdrawn, tells that by itself.)
 -- So whoever writes these tables gives a change of class, audience, place, subject or outcome a new
--- `rev` in the same UPDATE or upsert (never REPLACE), and deletes no row.
+-- `rev` in the same statement, and deletes no row (or calls feed_begin_anew). Tasks may be written
+-- by REPLACE, the others by UPDATE or upsert.
 CREATE TABLE IF NOT EXISTS feed_left(
   feed_left INTEGER PRIMARY KEY,
   rev INTEGER NOT NULL, kind TEXT NOT NULL, id ANY NOT NULL,
@@ -27,6 +28,17 @@ BEGIN
   INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
   VALUES(NEW.rev, 'task', OLD.id, OLD.place, OLD.subject, OLD.class, OLD.audience, '', 0,
          OLD.level);
+END;
+
+CREATE TRIGGER IF NOT EXISTS feed_left_task_replaced
+BEFORE INSERT ON task
+WHEN EXISTS (SELECT 1 FROM task WHERE id = NEW.id
+  AND (class <> NEW.class OR audience <> NEW.audience OR level <> NEW.level
+    OR place <> NEW.place OR subject <> NEW.subject))
+BEGIN
+  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
+  SELECT NEW.rev, 'task', id, place, subject, class, audience, '', 0, level
+    FROM task WHERE id = NEW.id;
 END;
 
 CREATE TRIGGER IF NOT EXISTS feed_left_record

@@ -152,7 +152,8 @@ void feed_reader_init(struct feed_reader *r, struct feed *f, const char *device)
         add_item(r, q);
     int64_t saved = strtoll(store_meta(s, "rev"), NULL, 10);
     r->now = saved > store_rev(s) ? saved : store_rev(s);
-    r->view = f->access.facts * 32u + r->classes;
+    uint32_t begun = (uint32_t)strtoll(store_meta(s, FEED_META_BEGUN), NULL, 10);
+    r->view = (f->access.facts + begun) * 32u + r->classes;
 }
 
 void feed_reader_fini(struct feed_reader *r) {

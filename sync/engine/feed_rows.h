@@ -32,6 +32,7 @@ enum feed_source {
     FEED_FROM_LEFT,
     FEED_SOURCES
 };
+#define FEED_META_BEGUN "feed.begun" /* change number of the last feed_begin_anew */
 #define FEED_KEY(rev, source) ((int64_t)(rev)*8 + (int64_t)(source))
 
 enum feed_query {

@@ -553,10 +553,24 @@ static const char *some(struct world *w, const char *table, const char *where) {
     return sql;
 }
 
+/* As the rules write tasks. */
+static void replace_task(struct world *w) {
+    char which[256];
+    snprintf(which, sizeof which, "%s", some(w, "task", "1"));
+    run(w,
+        "INSERT OR REPLACE INTO task SELECT id, rule, subject, level, root, '%s', state, priority, "
+        "opened, due, closed, assignee_role, assignee, verifier_role, escalated, carried, "
+        "unattainable, %d, audience, doc, gone, %lld FROM task WHERE rowid = %s",
+        villages[below(w, 3)], (int[]){0, 1, 2, 5}[below(w, 4)], next_rev(w), which);
+}
+
 static void change_row(struct world *w) {
     static const char *const tables[] = {"entity", "task", "entity"};
     const char *table = tables[below(w, 3)];
-    switch (below(w, 8)) {
+    switch (below(w, 9)) {
+    case 5:
+        replace_task(w);
+        break;
     case 0:
         run(w, "UPDATE %s SET gone = 'void', rev = %lld WHERE rowid = %s", table, next_rev(w),
             some(w, table, "gone = ''"));
@@ -737,13 +751,31 @@ Test(feed, another_unit_begins_anew) {
     world_close(&w);
 }
 
+Test(feed, begins_anew_after_a_rebuild) {
+    struct world w;
+    world_open(&w, 1);
+    small_county(&w);
+    struct phone p = {.device = "d-co", .kinds = "null", .limit = 500};
+    pull_all(&w, &p, &roles[4]);
+    begin(&w);
+    run(&w, "DELETE FROM entity WHERE kind = 'person'");
+    feed_begin_anew(w.core->store);
+    commit(&w);
+    pull_all(&w, &p, &roles[4]);
+    phone_fini(&p);
+    world_close(&w);
+}
+
 Test(feed, scope_page_asks_for_a_pull) {
     struct world w;
     world_open(&w, 1);
     small_county(&w);
     struct buf out;
     buf_init(&out, FEED_PAGE_BUF_SIZE);
-    cr_assert(feed_scope_page(w.feed, "d-un", &out, &err));
+    begin(&w); /* it is written in the transaction that changes the scope */
+    cr_assert(feed_scope_page(w.feed, "d-un", &out, &err), "%s", err.msg);
+    run(&w, "UPDATE entity SET rev = %lld WHERE id = 'finding-1-0'", next_rev(&w));
+    commit(&w);
     json_t *page = payload_parse(out.data, out.size);
     cr_assert(json_is_null(json_object_get(page, "req")));
     cr_assert(json_is_true(json_object_get(page, "more")));
