@@ -102,7 +102,7 @@ CREATE TABLE entity(
 ) STRICT;
 CREATE INDEX entity_place ON entity(place, rev);
 CREATE INDEX entity_rev ON entity(rev);
-CREATE INDEX entity_subject ON entity(subject);
+CREATE INDEX entity_subject ON entity(subject, kind);
 
 -- Which records write facts of which entity.
 CREATE TABLE fact_source(

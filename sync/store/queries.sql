@@ -116,7 +116,8 @@ INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, s
 
 -- name: tenure_sources
 SELECT e.id, e.doc, min(r.hlc), max(r.hlc)
-  FROM entity e CROSS JOIN fact_source f ON f.kind = 'assignment' AND f.id = e.id
+  FROM entity e INDEXED BY entity_subject
+  CROSS JOIN fact_source f ON f.kind = 'assignment' AND f.id = e.id
   CROSS JOIN record r ON r.rec = f.rec AND r.outcome = 1 AND r.effect = 1
   WHERE e.subject = ?1 AND e.kind = 'assignment' GROUP BY e.id;
 
