@@ -102,11 +102,12 @@ bool phone_filter(const struct phone *p, int index, char *out, size_t size) {
 
 /* ---- the server's state --------------------------------------------------------------------- */
 
-static void set_online(struct phone *p, bool online) {
+/* What `server` says may come before the news that the connection is up. */
+static void update_online(struct phone *p) {
     int64_t now = phone_now_us(p);
     if (p->server_online)
         p->online_us += now - p->online_since_us;
-    p->server_online = online;
+    p->server_online = p->said_online && p->connected;
     p->online_since_us = now;
 }
 
@@ -126,7 +127,8 @@ static void hear_server(struct phone *p, json_t *m) {
         return;
     }
     bool online = strcmp(state, "online") == 0;
-    set_online(p, online && p->connected);
+    p->said_online = online;
+    update_online(p);
     if (!online)
         return;
     int64_t minute = phone_scaled(p, RANDOM_MINUTE_US);
@@ -149,12 +151,14 @@ void phone_connected(struct phone *p, const struct publisher *publisher) {
     p->publisher = *publisher;
     p->connected = true;
     p->blocked = false;
+    update_online(p);
     phone_want(p, phone_now_us(p));
 }
 
 void phone_disconnected(struct phone *p) {
     p->connected = false;
-    set_online(p, false);
+    p->said_online = false;
+    update_online(p);
     phone_pull_lost(p);
 }
 
@@ -226,6 +230,25 @@ int64_t phone_step(struct phone *p) {
     int64_t pull = phone_pull_step(p, now);
     int64_t outbox = phone_outbox_step(p, now);
     return pull < outbox ? pull : outbox;
+}
+
+void phone_tell_pending(const struct phone *p) {
+    int64_t now = phone_now_us(p);
+    if (!phone_idle(p))
+        phone_complain(p, "pull not complete: asked %.1f s ago, request %s, set %d, %zu sets",
+                       (double)(now - p->asked_us) / 1e6, p->req, p->asking, p->set_count);
+    for (size_t i = 0; i < p->open_count; i++) {
+        const struct phone_record *r = &p->records[p->open[i]];
+        if (r->state == PHONE_HELD)
+            continue;
+        phone_complain(p,
+                       "%zu waiting, the first %s state=%d sends=%u group=%u due_s=%.1f "
+                       "connected=%d server=%d asks_time=%d in_flight=%zu blocked=%d pulling=%d",
+                       phone_pending(p), r->id, (int)r->state, r->sends, r->group,
+                       (double)(r->due_us - phone_online_us(p, now)) / 1e6, p->connected,
+                       p->server_online, p->asks_time, p->in_flight, p->blocked, p->asking);
+        return;
+    }
 }
 
 size_t phone_record_count(const struct phone *p) {

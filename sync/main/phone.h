@@ -115,6 +115,8 @@ size_t phone_pending(const struct phone *p);
 /* True when its copy is that of the newest complete pull and no request is under way. */
 bool phone_idle(const struct phone *p);
 const char *phone_device(const struct phone *p);
+/* Complains of what still waits, and of what it waits for. */
+void phone_tell_pending(const struct phone *p);
 
 /* What it remembers of a record. */
 struct phone_memory {

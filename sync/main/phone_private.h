@@ -98,7 +98,8 @@ struct phone {
 
     /* server */
     char epoch[UUID_TEXT_SIZE], boot[UUID_TEXT_SIZE];
-    bool server_online;
+    bool said_online;   /* by `server`, on this connection */
+    bool server_online; /* and the phone is connected */
     int64_t online_us; /* time online before online_since_us */
     int64_t online_since_us;
 

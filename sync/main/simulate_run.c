@@ -512,6 +512,8 @@ bool simulate_run(struct app *a, const struct simulate_plan *plan,
     if (ok)
         settle(&r);
     bool whole = settled(&r, true);
+    for (size_t i = 0; i < count; i++)
+        phone_tell_pending(r.players[i].phone);
     show(&r, now_us(&r), true);
     leave(&r);
     ok = ok && conclude(&r, ret, e);
