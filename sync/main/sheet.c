@@ -33,7 +33,8 @@ const char *sheet_kinds(void) {
 
 bool sheet_form_init(struct sheet_form *s, const struct sheet *sheet,
                      const struct form_catalog *catalog, struct err *e) {
-    *s = (struct sheet_form){.sheet = sheet, .form = form_newest(catalog, sheet->form)};
+    *s = (struct sheet_form){
+        .sheet = sheet, .catalog = catalog, .form = form_newest(catalog, sheet->form)};
     if (!s->form)
         return err_set(e, ERR_USAGE, "the catalogue has no form %s", sheet->form);
     size_t size;
@@ -195,6 +196,13 @@ static json_t *object_value(const char *text) {
     return value ? value : json_string(text);
 }
 
+/* Of the property, else of the fact that it sets: a form may allow only one of the codes. */
+static const json_t *coded_schema(const struct sheet_form *s, const struct sheet_column *c) {
+    const char *entity = s->form->entity;
+    const struct fact *fact = entity ? form_fact_find(s->catalog, entity, c->name) : NULL;
+    return fact && !json_object_get(c->schema, "x-code") ? fact->schema : c->schema;
+}
+
 json_t *sheet_value(const struct sheet_form *s, const struct sheet_column *c, const char *text) {
     const char *type = type_of(c->schema);
     const char *format = json_string_value(json_object_get(c->schema, "format"));
@@ -210,5 +218,5 @@ json_t *sheet_value(const struct sheet_form *s, const struct sheet_column *c, co
         return object_value(text);
     if (format && strcmp(format, "date") == 0)
         return date_value(text);
-    return code_value(s, c->schema, text);
+    return code_value(s, coded_schema(s, c), text);
 }

@@ -25,6 +25,7 @@ const char *sheet_kinds(void);
 /* A sheet with the newest version of its form. */
 struct sheet_form {
     const struct sheet *sheet;
+    const struct form_catalog *catalog;
     const struct form *form;
     json_t *schema;
     json_t *codes; /* list → code → {"zh","en"} */
