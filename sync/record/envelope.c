@@ -162,10 +162,28 @@ static void walk_scalar(struct walk *w, const json_t *v) {
         wrong(w->r, "range", w->path, "整数超出允许范围", "the integer is beyond 2^53");
 }
 
+/* Appends "/name" as a JSON Pointer writes it; nothing if it does not fit. */
+static void walk_path(struct walk *w, const char *name) {
+    size_t n = w->size;
+    if (n + 2 >= sizeof w->path)
+        return;
+    w->path[n++] = '/';
+    for (; *name && n + 2 < sizeof w->path; name++) {
+        if (*name == '~' || *name == '/') {
+            w->path[n++] = '~';
+            w->path[n++] = *name == '~' ? '0' : '1';
+        } else {
+            w->path[n++] = *name;
+        }
+    }
+    if (!*name)
+        w->size = n;
+    w->path[w->size] = '\0';
+}
+
 static void walk_member(struct walk *w, const char *name, const json_t *v, int depth) {
     size_t size = w->size;
-    int n = snprintf(w->path + size, sizeof w->path - size, "/%s", name);
-    w->size = n < 0 || size + (size_t)n >= sizeof w->path ? size : size + (size_t)n;
+    walk_path(w, name);
     walk_value(w, v, depth + 1);
     w->size = size;
     w->path[size] = '\0';
