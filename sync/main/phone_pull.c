@@ -8,6 +8,7 @@
 
 #define ASK_AGAIN_US INT64_C(30000000)
 #define ASK_AGAIN_US_MAX INT64_C(3600000000)
+#define ASK_AGAIN_US_FLOOR INT64_C(5000000) /* however time is scaled: a page takes real time */
 #define HEAD_DELAY_US INT64_C(10000000)
 #define DAY_US INT64_C(86400000000)
 #define KEY_SIZE (PHONE_ID_SIZE + 64)
@@ -227,11 +228,11 @@ int64_t phone_pull_step(struct phone *p, int64_t now_us) {
             return INT64_MAX;
         if (again > now_us)
             return again;
-        int64_t max = phone_scaled(p, ASK_AGAIN_US_MAX);
-        p->ask_wait_us = p->ask_wait_us * 2 < max ? p->ask_wait_us * 2 : max;
+        p->ask_wait_us *= p->ask_wait_us * 2 < ASK_AGAIN_US_MAX ? 2 : 1;
         phone_pull_lost(p);
     } else {
-        p->ask_wait_us = phone_scaled(p, ASK_AGAIN_US);
+        int64_t wait = phone_scaled(p, ASK_AGAIN_US);
+        p->ask_wait_us = wait > ASK_AGAIN_US_FLOOR ? wait : ASK_AGAIN_US_FLOOR;
     }
     int64_t next = INT64_MAX;
     for (int i = 0; i < (int)p->set_count; i++) {

@@ -374,8 +374,10 @@ static void settle(struct run *r) {
             break;
         if (!asked_us && settled(r, false)) {
             asked_us = now;
-            for (size_t i = 0; i < r->count; i++)
+            for (size_t i = 0; i < r->count; i++) {
                 phone_want(r->players[i].phone, now + FINAL_PULL_US / 2);
+                r->players[i].next_us = 0;
+            }
         }
         take_all(r, next);
         show(r, now, false);
