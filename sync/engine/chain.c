@@ -2,6 +2,7 @@
 
 #include "clock.h"
 #include "hlc.h"
+#include "place.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,12 +95,29 @@ static void collect(struct core *c, struct chain *ch, const struct logged *start
     }
 }
 
-bool chain_in_area(struct core *c, const struct logged *r) {
+/* The household that the record about which r is, is about: "" if about none. */
+static void household_of_target(struct core *c, const char *target,
+                                char out[SUBJECT_SIZE_MAX + 1]) {
+    unsigned char id[16];
+    struct logged t;
+    *out = '\0';
+    if (uuid7_parse(target, strlen(target), id) && logged_get(c, id, &t))
+        memcpy(out, t.at.household, SUBJECT_SIZE_MAX + 1);
+}
+
+/* True unless the record is about another record (or a task of one) whose place is known and where
+ * its author may not act, by the register and by assignments of the day. */
+static bool in_area(struct core *c, const struct logged *r) {
     char day[11];
+    char household[SUBJECT_SIZE_MAX + 1];
+    struct place where;
+    place_resolve(c, r->subject, &r->at, &where);
+    if (!(where.at.kinds & SUBJECT_RECORD) || !*r->place || strcmp(r->author, IMPORT_AUTHOR) == 0)
+        return true;
     const struct cadre *cadre = authority_cadre(c->authority, r->author, r->hlc);
     time_local_date(hlc_ms(r->hlc), day);
-    return strcmp(r->author, IMPORT_AUTHOR) == 0 ||
-           (cadre && authority_in_scope(c->authority, cadre, r->place, r->at.household, day));
+    household_of_target(c, where.subject, household);
+    return cadre && authority_in_scope(c->authority, cadre, r->place, household, day);
 }
 
 /* Whether a withdrawal or restore of `target` counts: the author's own within 72 h, or one by a
@@ -124,7 +142,8 @@ static bool withdrawn(struct core *c, const struct chain *ch) {
         while (q_row(c->store, q)) {
             struct logged v;
             logged_read(c, q, &v);
-            if (logged_compare(&v, &greatest) > 0 && void_counts(c, &v, &ch->members[i])) {
+            if (!v.has_amends && logged_compare(&v, &greatest) > 0 &&
+                void_counts(c, &v, &ch->members[i])) {
                 greatest = v;
                 is_void = !sqlite3_column_int(q, 12);
             }
@@ -159,8 +178,7 @@ void chain_settle(struct core *c, const unsigned char id[16], chain_changed *cha
     bool gone = withdrawn(c, &ch);
     for (size_t i = 0; i < ch.count; i++) {
         struct logged *r = &ch.members[i];
-        bool outside =
-            (r->at.kinds & SUBJECT_RECORD) && *r->place && !is_act(r) && !chain_in_area(c, r);
+        bool outside = !is_act(r) && !in_area(c, r);
         int effect = ch.unlinked[i] || outside ? EFFECT_NONE
                      : gone                    ? EFFECT_WITHDRAWN
                      : i == greatest           ? EFFECT_CURRENT

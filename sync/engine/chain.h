@@ -12,8 +12,4 @@ typedef void chain_changed(struct core *c, const struct logged *r);
  * has not stored it. */
 void chain_settle(struct core *c, const unsigned char id[16], chain_changed *changed);
 
-/* True if the author of a record about another record may act on that one's place, by the register
- * and by assignments of the day. */
-bool chain_in_area(struct core *c, const struct logged *r);
-
 #endif

@@ -154,10 +154,14 @@ bool core_reload(struct core *c, struct err *e) {
 
 bool core_begin(struct core *c, struct err *e) {
     c->authority_changed = false;
+    c->register_changed = false;
     if (!store_begin(c->store, e))
         return false;
     if (store_changed_elsewhere(c->store))
         authority_forget(c->authority);
+    sqlite3_stmt *q = store_query(c->store, "awaited_any");
+    c->any_awaited = q_row(c->store, q);
+    q_end(q);
     return true;
 }
 
@@ -171,6 +175,8 @@ bool core_commit(struct core *c, struct err *e) {
         store_dirty(c->store, "scope", "", 1);
         store_dirty(c->store, "held", "", 1);
     }
+    if (c->register_changed)
+        store_dirty(c->store, "all", "", 1);
     if (store_commit(c->store, e))
         return true;
     authority_forget(c->authority);

@@ -22,6 +22,8 @@ struct core {
     int64_t *form_masks;    /* by form index */
     struct strmap places;   /* touched in this transaction */
     bool authority_changed; /* in this transaction */
+    bool register_changed;  /* and besides: cadres, units or divisions */
+    bool any_awaited;       /* some record is awaited that has not come */
 };
 
 /* Opens DIR/zoufang.db and the form files. clock and rng are kept, not owned. NULL and *e on

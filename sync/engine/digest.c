@@ -1,5 +1,7 @@
 #include "digest.h"
 
+#include "payload.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +17,7 @@ static void add_record(struct sha256_ctx *hash, const char *body) {
         if (v)
             json_object_set(canonical, members[i], v);
     }
-    char *text = json_dumps(canonical, JSON_COMPACT | JSON_SORT_KEYS);
-    if (!text)
-        abort();
+    char *text = payload_dump(canonical);
     sha256_ctx_add(hash, text, strlen(text) + 1);
     free(text);
     json_decref(canonical);

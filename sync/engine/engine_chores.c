@@ -53,6 +53,7 @@ static void settle_authority(struct engine *g) {
     struct err e = {0};
     if (!anything_dirty(g) || !core_begin(g->core, &e))
         return;
+    bool everything = take_dirty(g, "all");
     bool scopes = take_dirty(g, "scope");
     if (scopes)
         scope_refresh_all(g->core, tell_device, g);
@@ -66,6 +67,9 @@ static void settle_authority(struct engine *g) {
     }
     g->outbox_more = true;
     g->derive_more = true;
+    /* A crash before this is done leaves it to the next change or day. */
+    if (everything && !derive_mark_all(g->derive, &e))
+        log_line(LOG_ERROR, "derivation of everything: %s", e.msg);
     if (scopes && g->options.access_changed)
         g->options.access_changed(g->options.ctx, g->core);
 }

@@ -54,7 +54,7 @@ static void look_for_reviews(struct core *c, struct held *h) {
     while (q_row(c->store, q)) {
         struct logged review;
         logged_read(c, q, &review);
-        if (!review_counts(c, &review, h))
+        if (review.has_amends || !review_counts(c, &review, h))
             continue;
         if (sqlite3_column_int(q, 12))
             h->state = READY;
@@ -99,8 +99,11 @@ static void settle(struct pipeline *p, struct held *h) {
     bool stored = h->state == READY;
     logged_set_outcome(p->core, h->row.rec, stored ? OUTCOME_STORED : OUTCOME_REJECTED,
                        stored ? NULL : refused);
-    if (stored)
+    if (stored) {
+        /* What it is about may have been stored a moment ago. */
+        place_resolve(p->core, h->record.subject, &h->record.place, &h->where);
         merge_stored(p->core, &h->record, h->row.rec, &h->where, true);
+    }
     receipts_add(p->receipts, h->device, h->via,
                  &(struct receipt){.id = h->row.id_text,
                                    .seq = h->seq,

@@ -1,8 +1,10 @@
 #include "merge.h"
 
 #include "chain.h"
+#include "derive.h"
 #include "fold.h"
 #include "hlc.h"
+#include "payload.h"
 #include "place.h"
 #include "tenure.h"
 
@@ -25,10 +27,36 @@ static void touch(struct core *c, const struct form *form, const struct place *w
         core_touch_place(c, where->code);
 }
 
-/* A finding is its own subject for what is derived from it. */
-static void touch_own(struct core *c, const struct form *form, const char *id) {
-    if (form->opens & SUBJECT_FINDING)
-        store_dirty(c->store, "finding", id, core_form_mask(c, form));
+/* A finding is its own subject for what is derived from it, under the id of its first report: so
+ * is everything that an amendment leads back to. */
+static void touch_own(struct core *c, const struct form *form, const unsigned char id[16]) {
+    struct logged r;
+    unsigned char at[16];
+    memcpy(at, id, 16);
+    if (!(form->opens & SUBJECT_FINDING))
+        return;
+    while (logged_get(c, at, &r)) {
+        store_dirty(c->store, "finding", r.id_text, core_form_mask(c, form));
+        if (!r.has_amends || memcmp(r.amends, r.id, 16) >= 0)
+            return; /* an amendment comes after what it amends: ids of a cycle end here */
+        memcpy(at, r.amends, 16);
+    }
+}
+
+/* Ids of records. */
+struct ids {
+    unsigned char (*list)[16];
+    size_t count, capacity;
+};
+
+static void add_id(struct ids *a, const unsigned char id[16]) {
+    if (a->count == a->capacity) {
+        a->capacity = a->capacity ? a->capacity * 2 : 16;
+        a->list = realloc(a->list, a->capacity * sizeof *a->list);
+        if (!a->list)
+            abort();
+    }
+    memcpy(a->list[a->count++], id, 16);
 }
 
 /* ---------------------------------------------------------------- facts */
@@ -122,23 +150,24 @@ static bool registered(const struct core *c, const char *kind, const json_t *doc
     return any || json_object_size(doc) > 0;
 }
 
-static char *dump(const json_t *v) {
-    char *text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS);
-    if (!text)
-        abort();
-    return text;
+/* A cadre belongs to the first place of his scope; everything else to that of its record. */
+static const char *entity_place(const char *kind, const json_t *doc, const char *place) {
+    const char *first = strcmp(kind, "cadre") == 0
+                            ? json_string_value(json_array_get(json_object_get(doc, "scope"), 0))
+                            : NULL;
+    return first ? first : place;
 }
 
 /* Writes the entity if anything that phones see of it changed. */
 static void write_entity(struct core *c, const char *kind, const char *id, const char *place,
                          const char *subject, const struct fold *f, bool gone) {
-    char *doc = dump(f->doc);
-    char *seen = dump(f->seen);
-    char *conflicts = dump(f->conflicts);
+    char *doc = payload_dump(f->doc);
+    char *seen = payload_dump(f->seen);
+    char *conflicts = payload_dump(f->conflicts);
     sqlite3_stmt *q = store_query(c->store, "entity_set");
     q_text(q, 1, kind);
     q_text(q, 2, id);
-    q_text(q, 3, place);
+    q_text(q, 3, entity_place(kind, f->doc, place));
     q_text(q, 4, subject);
     q_int(q, 5, registered(c, kind, f->doc));
     q_int(q, 6, strcmp(kind, "person") == 0 ? 2 : 1);
@@ -153,12 +182,61 @@ static void write_entity(struct core *c, const char *kind, const char *id, const
     free(conflicts);
 }
 
+static void effect_changed(struct core *c, const struct logged *r);
+
+/* Whom the target's assignments name: cadre ids, "" for whole units. */
+static void add_holders(struct core *c, const char *target, json_t *holders) {
+    sqlite3_stmt *q = store_query(c->store, "assignment_whose");
+    q_text(q, 1, target);
+    while (q_row(c->store, q))
+        json_object_set_new(holders, q_col(q, 0), json_true());
+}
+
+/* Records about records, of this author ("" = all) and at a place of the division: whether they
+ * are inside his area may have changed. */
+static void settle_acts(struct core *c, const char *division, const char *author) {
+    char last[13];
+    struct ids acts = {0};
+    size_t size = strcmp(division + 6, "000000") == 0 ? 6
+                  : strcmp(division + 9, "000") == 0  ? 9
+                                                      : 12;
+    snprintf(last, sizeof last, "%.*s%s", (int)size, division, "999999" + (size - 6));
+    sqlite3_stmt *q = store_query(c->store, "record_acts");
+    q_text(q, 1, division);
+    q_text(q, 2, last);
+    q_text(q, 3, author);
+    while (q_row(c->store, q))
+        add_id(&acts, sqlite3_column_blob(q, 1));
+    for (size_t i = 0; i < acts.count; i++)
+        chain_settle(c, acts.list[i], effect_changed);
+    free(acts.list);
+}
+
+static void settle_assignments(struct core *c, const char *target) {
+    struct subject at;
+    const char *holder;
+    json_t *holders = json_object();
+    json_t *v;
+    add_holders(c, target, holders);
+    tenure_settle(c, target);
+    add_holders(c, target, holders);
+    subject_parse(target, strlen(target), &at);
+    json_object_foreach(holders, holder, v) {
+        if (*at.place)
+            settle_acts(c, at.place, holder);
+    }
+    json_decref(holders);
+}
+
 /* Entities that decide what others may do. */
 static void settle_authority(struct core *c, const char *kind, const char *subject) {
     if (strcmp(kind, "assignment") == 0)
-        tenure_settle(c, subject);
-    else if (strcmp(kind, "cadre") != 0 && strcmp(kind, "division") != 0)
+        settle_assignments(c, subject);
+    else if (strcmp(kind, "cadre") != 0 && strcmp(kind, "division") != 0 &&
+             strcmp(kind, "unit") != 0)
         return;
+    else
+        c->register_changed = true;
     core_authority_changed(c);
 }
 
@@ -189,48 +267,79 @@ static const char *about(const struct subject *at, const char *subject) {
     return *at->household ? at->household : subject;
 }
 
-static void write_facts(struct core *c, const struct record *r, int64_t rec, const char *place) {
-    const json_t *data = json_object_get(r->json, "data");
-    char id[FORM_ENTITY_ID_SIZE];
-    struct form_fact facts[FORM_WRITES_MAX];
-    if (!entity_of(r->form, r->subject, data, id) || form_facts(r->form, data, facts) == 0)
-        return;
-    sqlite3_stmt *q = store_query(c->store, "fact_source_add");
-    q_text(q, 1, r->form->entity);
-    q_text(q, 2, id);
-    q_int(q, 3, rec);
-    q_done(c->store, q);
-    refold(c, r->form->entity, id, place, about(&r->place, r->subject));
-}
-
-/* A household or person exists from the first record that names it. */
-static void mention(struct core *c, const char *kind, const char *id, const char *place,
-                    const char *household) {
+static bool entity_known(struct core *c, const char *kind, const char *id) {
     sqlite3_stmt *q = store_query(c->store, "entity_known");
     q_text(q, 1, kind);
     q_text(q, 2, id);
     bool known = q_row(c->store, q);
     q_end(q);
-    if (known)
+    return known;
+}
+
+/* The first record of an entity: it alone makes the facts. */
+static void begin_entity(struct core *c, const struct record *r, const char *id, const char *place,
+                         const struct form_fact *facts, size_t count) {
+    const struct fold_source source = {
+        .id = r->id, .hlc = r->hlc, .author = r->author, .imported = true, .current = true};
+    struct fold_write writes[FORM_WRITES_MAX];
+    for (size_t i = 0; i < count; i++)
+        writes[i] = (struct fold_write){facts[i].fact->name, facts[i].value, &source};
+    struct fold f = fold_make(writes, count);
+    write_entity(c, r->form->entity, id, place, about(&r->place, r->subject), &f, false);
+    fold_fini(&f);
+    settle_authority(c, r->form->entity, about(&r->place, r->subject));
+}
+
+/* True if the record wrote facts of its own subject's entity. */
+static bool write_facts(struct core *c, const struct record *r, int64_t rec, const char *place) {
+    const json_t *data = json_object_get(r->json, "data");
+    char id[FORM_ENTITY_ID_SIZE];
+    struct form_fact facts[FORM_WRITES_MAX];
+    if (!entity_of(r->form, r->subject, data, id))
+        return false;
+    size_t count = form_facts(r->form, data, facts);
+    if (count == 0)
+        return false;
+    sqlite3_stmt *q = store_query(c->store, "fact_source_add");
+    q_text(q, 1, r->form->entity);
+    q_text(q, 2, id);
+    q_int(q, 3, rec);
+    q_done(c->store, q);
+    if (entity_known(c, r->form->entity, id))
+        refold(c, r->form->entity, id, place, about(&r->place, r->subject));
+    else
+        begin_entity(c, r, id, place, facts, count);
+    return strcmp(id, r->subject) == 0;
+}
+
+/* A household or person exists from the first record that names it. */
+static void mention(struct core *c, const char *kind, const char *id, const char *place,
+                    const char *household) {
+    if (entity_known(c, kind, id))
         return;
     struct fold f = {json_object(), json_object(), json_array()};
     write_entity(c, kind, id, place, household, &f, false);
     fold_fini(&f);
+    /* Views of households count it from now on, whichever forms they name. */
+    store_dirty(c->store, "household", household, INT64_C(1) << DERIVE_ALL_FORMS_BIT);
 }
 
 /* ---------------------------------------------------------------- links between records */
 
-static bool take_awaited(struct core *c, const unsigned char id[16]) {
-    sqlite3_stmt *q = store_query(c->store, "awaited_take");
-    q_blob(q, 1, id, 16);
-    bool found = q_row(c->store, q);
-    q_end(q);
-    return found;
-}
-
-static void await_record(struct core *c, const unsigned char id[16]) {
+static void await_record(struct core *c, const unsigned char id[16],
+                         const unsigned char waiter[16]) {
+    c->any_awaited = true;
     sqlite3_stmt *q = store_query(c->store, "awaited_add");
     q_blob(q, 1, id, 16);
+    q_blob(q, 2, waiter, 16);
+    q_done(c->store, q);
+}
+
+static void set_place(struct core *c, int64_t rec, const char *place) {
+    sqlite3_stmt *q = store_query(c->store, "record_set_place");
+    q_int(q, 1, rec);
+    q_text(q, 2, place);
+    q_int(q, 3, store_next_rev(c->store));
     q_done(c->store, q);
 }
 
@@ -240,7 +349,7 @@ static void effect_changed(struct core *c, const struct logged *r) {
     struct place where;
     place_resolve(c, r->subject, &r->at, &where);
     touch(c, r->form, &where);
-    touch_own(c, r->form, r->id_text);
+    touch_own(c, r->form, r->id);
     if (!r->form->entity)
         return;
     json_t *body = logged_body(c, r->rec);
@@ -250,68 +359,112 @@ static void effect_changed(struct core *c, const struct logged *r) {
     json_decref(body);
 }
 
-/* Records about this one that came before it: now their place is known, and whether they count. */
-static void settle_dependents(struct core *c, const char *id_text, const char *place) {
-    sqlite3_stmt *q = store_query(c->store, "record_about");
-    struct logged *found = NULL;
-    size_t count = 0;
-    q_text(q, 1, id_text);
+static void take_waiters(struct core *c, const unsigned char id[16], struct ids *ret) {
+    sqlite3_stmt *q = store_query(c->store, "awaited_take");
+    q_blob(q, 1, id, 16);
     while (q_row(c->store, q)) {
-        found = realloc(found, (count + 1) * sizeof *found);
-        if (!found)
-            abort();
-        logged_read(c, q, &found[count++]);
+        if (sqlite3_column_bytes(q, 0) == 16)
+            add_id(ret, sqlite3_column_blob(q, 0));
     }
-    for (size_t i = 0; i < count; i++) {
-        q = store_query(c->store, "record_set_place");
-        q_int(q, 1, found[i].rec);
-        q_text(q, 2, place);
-        q_int(q, 3, store_next_rev(c->store));
-        q_done(c->store, q);
-        chain_settle(c, found[i].id, effect_changed);
-    }
-    free(found);
 }
 
-/* A void, review or other record about a record, just stored. */
+/* A record that waited for another: what that one says decides whether it counts, and where it
+ * belongs. True if its place is known from now on. */
+static bool settle_waiter(struct core *c, const unsigned char id[16],
+                          const unsigned char awaited[16]) {
+    struct logged w;
+    struct place where;
+    if (!logged_get(c, id, &w))
+        return false;
+    place_resolve(c, w.subject, &w.at, &where);
+    bool placed = *where.code && !*w.place;
+    if (placed) {
+        set_place(c, w.rec, where.code);
+        if (w.form)
+            touch(c, w.form, &where);
+    } else if (!*where.code && (where.at.kinds & SUBJECT_RECORD)) {
+        await_record(c, awaited, id);
+    }
+    chain_settle(c, id, effect_changed);
+    return placed;
+}
+
+/* Those that waited for this record, and those that waited for them to have a place. */
+static void settle_waiters(struct core *c, const unsigned char id[16]) {
+    struct ids known = {0};
+    add_id(&known, id);
+    for (size_t i = 0; i < known.count; i++) {
+        struct ids waiters = {0};
+        unsigned char one[16];
+        memcpy(one, known.list[i], 16);
+        take_waiters(c, one, &waiters);
+        for (size_t k = 0; k < waiters.count; k++) {
+            if (settle_waiter(c, waiters.list[k], one))
+                add_id(&known, waiters.list[k]);
+        }
+        if (waiters.count)
+            chain_settle(c, one, effect_changed);
+        free(waiters.list);
+    }
+    free(known.list);
+}
+
+/* A refused record waits again when somebody accepts it; if it came in an atomic envelope, with
+ * the others of it. */
+static void reopen(struct core *c, const struct logged *t) {
+    sqlite3_stmt *q = store_query(c->store, "record_reopen");
+    q_int(q, 1, t->rec);
+    if (t->in_batch)
+        q_blob(q, 2, t->batch, 16);
+    else
+        q_null(q, 2);
+    q_int(q, 3, store_next_rev(c->store));
+    q_done(c->store, q);
+}
+
+/* A record about a record, just stored. */
 static void act_on(struct core *c, const struct record *r, const char *subject) {
     unsigned char target[16];
     struct logged t;
     if (!uuid7_parse(subject, strlen(subject), target))
         return;
-    if (!logged_get(c, target, &t)) {
-        await_record(c, target);
+    bool known = logged_get(c, target, &t);
+    if (!known || t.outcome != OUTCOME_STORED || !*t.place)
+        await_record(c, target, r->id_bytes);
+    if (!known)
         return;
-    }
-    if (strcmp(r->form_id, "record.void") == 0)
+    if (strcmp(r->form_id, "record.void") == 0) {
         chain_settle(c, target, effect_changed);
-    else if (strcmp(r->form_id, "record.review") == 0)
+    } else if (strcmp(r->form_id, "record.review") == 0) {
+        if (t.outcome == OUTCOME_REJECTED &&
+            json_is_true(json_object_get(json_object_get(r->json, "data"), "accept")))
+            reopen(c, &t);
         store_dirty(c->store, "held", "", 1);
-    else
-        chain_settle(c, r->id_bytes, effect_changed);
+    }
     if (*t.place)
         core_touch_place(c, t.place);
 }
 
 void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
                   bool released) {
-    bool linked = take_awaited(c, r->id_bytes) || released;
     struct logged amended;
-    if (r->place.kinds & SUBJECT_PERSON)
+    bool about_record = where->at.kinds & SUBJECT_RECORD;
+    if (released)
+        set_place(c, rec, where->code);
+    bool own = write_facts(c, r, rec, where->code);
+    if ((r->place.kinds & SUBJECT_PERSON) && !own)
         mention(c, "person", r->subject, where->code, r->place.household);
-    if (*where->at.household)
+    if (*where->at.household && !(own && (r->place.kinds & SUBJECT_HOUSEHOLD)))
         mention(c, "household", where->at.household, where->code, where->at.household);
-    write_facts(c, r, rec, where->code);
-    if (r->has_amends && !logged_get(c, r->amends, &amended))
-        await_record(c, r->amends);
-    if (r->has_amends || linked)
+    if (r->has_amends && (!logged_get(c, r->amends, &amended) || amended.outcome != OUTCOME_STORED))
+        await_record(c, r->amends, r->id_bytes);
+    if (r->has_amends || about_record || released)
         chain_settle(c, r->id_bytes, effect_changed);
-    if (where->at.kinds & SUBJECT_RECORD)
+    if (about_record)
         act_on(c, r, where->subject);
-    if (linked)
-        settle_dependents(c, r->id, where->code);
+    settle_waiters(c, r->id_bytes);
     touch(c, r->form, where);
-    touch_own(c, r->form, r->id);
+    touch_own(c, r->form, r->id_bytes);
 }
 
 /* ---------------------------------------------------------------- from scratch */
@@ -346,11 +499,6 @@ static void merge_again(struct core *c, int64_t rec, const char *body) {
     record_read_import(&r, c->catalog, c->form_run, json, (struct slice){body, strlen(body)});
     if (r.form) {
         place_resolve(c, r.subject, &r.place, &where);
-        sqlite3_stmt *q = store_query(c->store, "record_set_place");
-        q_int(q, 1, rec);
-        q_text(q, 2, where.code);
-        q_int(q, 3, store_next_rev(c->store));
-        q_done(c->store, q);
         merge_stored(c, &r, rec, &where, true);
     }
     record_fini(&r);

@@ -83,6 +83,7 @@ static bool rebuild(struct core *c, struct derive *d, struct err *e) {
     if (!core_begin(c, e))
         return false;
     merge_rebuild(c, show_records);
+    feed_begin_anew(c->store);
     return core_commit(c, e) && derive_mark_all(d, e) && derive_run(d, show_subjects, NULL, e);
 }
 

@@ -8,13 +8,13 @@
 static const struct command {
     const char *name;
     int (*run)(struct app *a);
-    const char *usage;
+    const char *usage; /* NULL: the command has its own, and takes --help */
 } commands[] = {
     {"serve", cmd_serve,
      "usage: zoufang serve --data DIR [--standalone --port N] [--clock TIME]\n"},
-    {"init", cmd_init, "usage: zoufang init --data DIR [--county CODE] [--sample | --small]\n"},
-    {"import", cmd_import, "usage: zoufang import KIND FILE.csv --data DIR [--dry-run]\n"},
-    {"export", cmd_export, "usage: zoufang export KIND --data DIR [--format csv|ndjson]\n"},
+    {"init", cmd_init, NULL},
+    {"import", cmd_import, NULL},
+    {"export", cmd_export, NULL},
     {"device", cmd_device,
      "usage: zoufang device add --data DIR --cadre ID… [--json]\n"
      "       zoufang device list --data DIR [--json]\n"
@@ -35,7 +35,7 @@ static const struct command {
     {"check", cmd_check, "usage: zoufang check --data DIR\n"},
     {"backup", cmd_backup, "usage: zoufang backup FILE --data DIR\n"},
     {"restore", cmd_restore, "usage: zoufang restore FILE --data DIR\n"},
-    {"simulate", cmd_simulate, "usage: zoufang simulate --data DIR --port N [--phones N]\n"},
+    {"simulate", cmd_simulate, NULL},
 };
 
 static int usage(FILE *out) {
@@ -65,7 +65,7 @@ int main(int argc, char **argv) {
         struct app a = {.argc = argc - 1, .argv = argv + 1, .usage = commands[i].usage};
         a.clock = system_clock_make(&a.system_clock);
         a.rng = rng_system();
-        if (argc > 2 && strcmp(argv[2], "--help") == 0) {
+        if (a.usage && argc > 2 && strcmp(argv[2], "--help") == 0) {
             fputs(a.usage, stdout);
             return 0;
         }

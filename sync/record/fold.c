@@ -98,7 +98,8 @@ struct fold fold_make(struct fold_write *writes, size_t count) {
     size_t *stack = calloc(count ? count : 1, sizeof *stack);
     if (!f.doc || !f.seen || !f.conflicts || !reached || !stack)
         abort();
-    qsort(writes, count, sizeof *writes, compare);
+    if (count > 1)
+        qsort(writes, count, sizeof *writes, compare);
     for (size_t i = 0; i < count;) {
         size_t n = 1;
         while (i + n < count && strcmp(writes[i].fact, writes[i + n].fact) == 0)

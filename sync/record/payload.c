@@ -3,6 +3,8 @@
 #include "bounds.h"
 
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <zlib.h>
 
 #define INFLATE_STEP (64u * 1024)
@@ -70,4 +72,32 @@ json_t *payload_parse(const char *text, size_t size) {
         return NULL;
     }
     return root;
+}
+
+/* True if 15 digits give every real of the value back. */
+static bool short_reals(const json_t *v) {
+    const char *key;
+    json_t *member;
+    bool ok = true;
+    if (json_is_real(v)) {
+        char text[40];
+        snprintf(text, sizeof text, "%.15g", json_real_value(v));
+        double back = strtod(text, NULL);
+        return !(back < json_real_value(v)) && !(back > json_real_value(v));
+    }
+    for (size_t i = 0; ok && i < json_array_size(v); i++)
+        ok = short_reals(json_array_get(v, i));
+    json_object_foreach((json_t *)(uintptr_t)v, key, member) {
+        ok = ok && short_reals(member);
+    }
+    return ok;
+}
+
+char *payload_dump(const json_t *v) {
+    size_t digits = short_reals(v) ? 15 : 17;
+    char *text = json_dumps(v, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY |
+                                   JSON_REAL_PRECISION(digits));
+    if (!text)
+        abort();
+    return text;
 }

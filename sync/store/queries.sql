@@ -62,8 +62,10 @@ SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, 
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, coalesce(body ->> '$.data.restore', 0) FROM record
   WHERE subject = ?1 AND form = ?2 AND outcome = 1;
 
--- name: record_about
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record WHERE subject = ?1 AND outcome = 1;
+-- name: record_acts
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record
+  WHERE place BETWEEN ?1 AND ?2 AND (?3 = '' OR author = ?3) AND outcome = 1
+    AND (length(subject) = 36 OR subject GLOB 'T-*-????????-????-7???-????-????????????-*');
 
 -- name: record_body
 SELECT body FROM record WHERE rec = ?1;
@@ -84,6 +86,12 @@ UPDATE record SET place = ?2, rev = ?3 WHERE rec = ?1 AND place <> ?2;
 
 -- name: record_set_outcome
 UPDATE record SET outcome = ?2, problems = ?3, rev = ?4 WHERE rec = ?1;
+
+-- An envelope's records lie side by side in the log.
+-- name: record_reopen
+UPDATE record SET outcome = 2, rev = ?3
+  WHERE rec BETWEEN ?1 - 500 AND ?1 + 500 AND (rec = ?1 OR batch = ?2)
+    AND outcome = 3 AND problems ->> '$[0].code' = 'refused';
 
 -- name: record_held
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, problems FROM record
@@ -124,15 +132,21 @@ SELECT e.id, e.doc, min(r.hlc), max(r.hlc)
 -- name: assignment_clear
 DELETE FROM assignment WHERE target = ?1;
 
+-- name: assignment_whose
+SELECT DISTINCT iif(unit = '', cadre, '') FROM assignment WHERE target = ?1;
+
 -- name: assignment_set
 INSERT INTO assignment(id, target, kind, cadre, unit, from_day, to_day)
   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
 -- name: awaited_take
-DELETE FROM awaited WHERE id = ?1 RETURNING 1;
+DELETE FROM awaited WHERE id = ?1 RETURNING waiter;
+
+-- name: awaited_any
+SELECT 1 FROM awaited LIMIT 1;
 
 -- name: awaited_add
-INSERT INTO awaited(id) VALUES(?1) ON CONFLICT DO NOTHING;
+INSERT INTO awaited(id, waiter) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
 
 -- name: device_seq_get
 SELECT ranges, pending FROM device_seq WHERE device = ?1;
@@ -190,7 +204,7 @@ INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, NULL, 0, ?2)
 DELETE FROM dirty WHERE level = ?1 AND id = '' RETURNING 1;
 
 -- name: dirty_chores
-SELECT 1 FROM dirty WHERE level IN ('scope', 'held') LIMIT 1;
+SELECT 1 FROM dirty WHERE level IN ('scope', 'held', 'all') LIMIT 1;
 
 -- name: principal_add
 INSERT INTO principal(id, kind, verifier, town, created_ms) VALUES(?1, ?2, ?3, ?4, ?5);
@@ -213,15 +227,16 @@ INSERT INTO device_author(device, cadre) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
 -- name: digest_records
 SELECT unsealed(body) FROM record WHERE outcome = 1 AND effect = 1 ORDER BY id;
 
+-- Findings are derived.
 -- name: digest_facts
-SELECT kind, id, doc, conflicts FROM entity ORDER BY kind, id;
+SELECT kind, id, doc, conflicts FROM entity WHERE kind <> 'finding' ORDER BY kind, id;
 
 -- name: digest_effects
 SELECT id, effect, place FROM record WHERE outcome = 1 ORDER BY id;
 
 -- name: digest_entities
 SELECT kind, id, place, subject, registered, class, doc, seen, conflicts, gone FROM entity
-  ORDER BY kind, id;
+  WHERE kind <> 'finding' ORDER BY kind, id;
 
 -- name: digest_assignments
 SELECT id, target, kind, cadre, unit, from_day, to_day FROM assignment ORDER BY id;
