@@ -32,6 +32,9 @@ CREATE TABLE record(
 CREATE INDEX record_subject ON record(subject, form, hlc);
 CREATE INDEX record_place ON record(place, rev);
 CREATE INDEX record_amends ON record(amends) WHERE amends IS NOT NULL;
+-- Records about records, or about tasks of such: assignments decide whether they have effect.
+CREATE INDEX record_acts ON record(place, author)
+  WHERE length(subject) = 36 OR subject GLOB 'T-*-????????-????-7???-????-????????????-*';
 CREATE INDEX record_held ON record(outcome, rec) WHERE outcome = 2;
 
 -- Refused before they had an identity (malformed payload, id conflict): kept with the reason.
@@ -77,8 +80,9 @@ CREATE TABLE dirty(
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE form(form TEXT PRIMARY KEY, bit INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
--- Ids that a void, review, restore or amendment named before they came.
-CREATE TABLE awaited(id BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+-- Who waits for a record: it is named as amended, or as what another record is about, and is not
+-- stored yet, or has no place yet itself.
+CREATE TABLE awaited(id BLOB NOT NULL, waiter BLOB NOT NULL, PRIMARY KEY(id, waiter)) STRICT, WITHOUT ROWID;
 
 -- ---------------------------------------------------------------- derived
 
