@@ -12,7 +12,8 @@ CREATE TABLE record(
   id       BLOB NOT NULL UNIQUE,         -- 16 bytes
   form     TEXT NOT NULL,
   fv       INTEGER NOT NULL,
-  outcome  INTEGER NOT NULL,             -- 1 stored, 2 held, 3 rejected
+  outcome  INTEGER NOT NULL,             -- 1 stored, 2 held, 3 rejected, 4 rejected by a review
+                                         -- (an acceptance or authority that comes later still stores it)
   effect   INTEGER NOT NULL,             -- 1 current, 0 replaced, -1 withdrawn, -2 without effect
   subject  TEXT NOT NULL,
   place    TEXT NOT NULL,                -- division code that decides scope, '' while unknown
@@ -36,6 +37,7 @@ CREATE INDEX record_amends ON record(amends) WHERE amends IS NOT NULL;
 CREATE INDEX record_acts ON record(place, author)
   WHERE length(subject) = 36 OR subject GLOB 'T-*-????????-????-7???-????-????????????-*';
 CREATE INDEX record_held ON record(outcome, rec) WHERE outcome = 2;
+CREATE INDEX record_refused ON record(rec) WHERE outcome = 4;
 
 -- Refused before they had an identity (malformed payload, id conflict): kept with the reason.
 CREATE TABLE refusal(

@@ -1,6 +1,6 @@
 -- rule: T-Q1
 -- level: household
--- forms: hh.facts person.facts
+-- forms: *
 -- title-zh: 核实数据:两人填报不一致
 -- title-en: Check the data: two cadres disagree
 -- A conflict of facts, or a household or member that nobody registered.

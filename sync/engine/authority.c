@@ -81,6 +81,7 @@ static const char *text_of(const json_t *doc, const char *key) {
 static struct cadre cadre_of(const struct form_catalog *catalog, const char *id,
                              const json_t *doc) {
     const json_t *scope = json_object_get(doc, "scope");
+    uint32_t role = form_role_bit(catalog, text_of(doc, "role"));
     size_t count = json_array_size(scope);
     const char **codes = calloc(count ? count : 1, sizeof *codes);
     if (!codes)
@@ -90,9 +91,10 @@ static struct cadre cadre_of(const struct form_catalog *catalog, const char *id,
         codes[i] = code ? code : "";
     }
     return (struct cadre){.id = id,
-                          .role = form_role_bit(catalog, text_of(doc, "role")),
+                          .role = role,
                           .role_name = text_of(doc, "role"),
                           .unit = text_of(doc, "unit"),
+                          .scope_unit = role & form_unit_roles(catalog) ? text_of(doc, "unit") : "",
                           .scope = codes,
                           .scope_count = count,
                           .active = !json_is_false(json_object_get(doc, "active"))};
@@ -169,7 +171,7 @@ bool authority_in_scope(struct authority *a, const struct cadre *c, const char *
     q_text(q, 3, town);
     q_text(q, 4, county);
     q_text(q, 5, c->id);
-    q_text(q, 6, c->unit);
+    q_text(q, 6, c->scope_unit);
     q_text(q, 7, day);
     bool found = q_row(a->store, q);
     q_end(q);
@@ -262,7 +264,7 @@ static bool relay_touches(struct authority *a, const struct device *d, const cha
         }
         sqlite3_stmt *q = store_query(a->store, "assigned_in_town");
         q_text(q, 1, c->id);
-        q_text(q, 2, c->unit);
+        q_text(q, 2, c->scope_unit);
         q_text(q, 3, low);
         q_text(q, 4, high);
         q_text(q, 5, day);

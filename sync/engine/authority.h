@@ -18,6 +18,7 @@ struct cadre {
     uint32_t role; /* one bit of role_bit(), 0 = none */
     const char *role_name;
     const char *unit;         /* "" = none */
+    const char *scope_unit;   /* the same if its assignments give the role scope, else "" */
     const char *const *scope; /* division codes of the register, 12 digits each */
     size_t scope_count;
     bool active;

@@ -68,7 +68,7 @@ static int64_t forms_mask(struct derive *d, char *words) {
     int64_t mask = (int64_t)1 << DERIVE_ALL_FORMS_BIT;
     char *save = NULL;
     for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
-        mask |= (int64_t)1 << form_bit(d, w);
+        mask |= strcmp(w, "*") == 0 ? INT64_MAX : (int64_t)1 << form_bit(d, w);
     return mask;
 }
 

@@ -19,8 +19,8 @@ struct held {
     enum { WAITS, READY, REFUSED } state;
 };
 
-static size_t load_page(struct core *c, int64_t after, struct held **ret) {
-    sqlite3_stmt *q = store_query(c->store, "record_held");
+static size_t load_page(struct core *c, const char *query, int64_t after, struct held **ret) {
+    sqlite3_stmt *q = store_query(c->store, query);
     size_t count = 0;
     *ret = NULL;
     q_int(q, 1, after);
@@ -94,10 +94,10 @@ static void bind_batch(struct held *all, size_t count, struct held *h) {
 static void settle(struct pipeline *p, struct held *h) {
     static const char refused[] = "[{\"code\":\"refused\",\"path\":\"\",\"zh\":\"审核未通过\","
                                   "\"en\":\"a reviewer refused the record\"}]";
-    if (h->state == WAITS)
+    if (h->state == WAITS || (h->state == REFUSED && h->row.outcome == OUTCOME_REFUSED))
         return;
     bool stored = h->state == READY;
-    logged_set_outcome(p->core, h->row.rec, stored ? OUTCOME_STORED : OUTCOME_REJECTED,
+    logged_set_outcome(p->core, h->row.rec, stored ? OUTCOME_STORED : OUTCOME_REFUSED,
                        stored ? NULL : refused);
     if (stored) {
         /* What it is about may have been stored a moment ago. */
@@ -125,11 +125,11 @@ static size_t whole_batches(const struct held *all, size_t count, size_t page_si
     return n ? n : count;
 }
 
-void pipeline_review_held(struct pipeline *p) {
+static void review(struct pipeline *p, const char *query) {
     int64_t after = 0;
     for (;;) {
         struct held *all;
-        size_t loaded = load_page(p->core, after, &all);
+        size_t loaded = load_page(p->core, query, after, &all);
         size_t count = whole_batches(all, loaded, HELD_PAGE);
         for (size_t i = 0; i < count; i++)
             judge_again(p, &all[i]);
@@ -148,4 +148,9 @@ void pipeline_review_held(struct pipeline *p) {
         if (loaded < HELD_PAGE)
             return;
     }
+}
+
+void pipeline_review_held(struct pipeline *p) {
+    review(p, "record_held");
+    review(p, "record_refused");
 }

@@ -6,7 +6,12 @@
 
 #include <jansson.h>
 
-enum outcome { OUTCOME_STORED = 1, OUTCOME_HELD = 2, OUTCOME_REJECTED = 3 };
+enum outcome {
+    OUTCOME_STORED = 1,
+    OUTCOME_HELD = 2,
+    OUTCOME_REJECTED = 3,
+    OUTCOME_REFUSED = 4 /* rejected by a review; judged again like a held one */
+};
 
 /* Its effect: protocol §7. */
 enum effect {

@@ -15,9 +15,9 @@
 #define RETRY_CLOCK_MS 5000
 #define RETRY_ATOMIC_MS 5000
 
-static const char *const outcome_names[] = {"", "stored", "held", "rejected"};
+static const char *const outcome_names[] = {"", "stored", "held", "rejected", "rejected"};
 static const enum metric outcome_metrics[] = {METRIC_STORED, METRIC_STORED, METRIC_HELD,
-                                              METRIC_REJECTED};
+                                              METRIC_REJECTED, METRIC_REJECTED};
 
 /* What is to become of a record. */
 struct verdict {
@@ -247,7 +247,7 @@ static void carry_out(struct pipeline *p, const struct envelope *v, struct recor
         take(p, v, r, d, batch);
         break;
     case DUPLICATE:
-        if (d->known.outcome == OUTCOME_HELD)
+        if (d->known.outcome == OUTCOME_HELD || d->known.outcome == OUTCOME_REFUSED)
             release_by_other_path(p, v, r, d);
         answer_duplicate(p, v, r, &d->known);
         break;
@@ -286,7 +286,7 @@ static const unsigned char *bind_together(const struct envelope *v, struct verdi
     bool held = false;
     for (size_t i = 0; i < v->count; i++) {
         enum outcome o = standing(&all[i]);
-        refused = refused || o == 0 || o == OUTCOME_REJECTED;
+        refused = refused || o == 0 || o == OUTCOME_REJECTED || o == OUTCOME_REFUSED;
         held = held || o == OUTCOME_HELD;
     }
     for (size_t i = 0; i < v->count && (refused || held); i++) {

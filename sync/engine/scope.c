@@ -136,7 +136,7 @@ static void add_author(struct work *w, const struct cadre *cadre, struct texts *
         add_target(items, cadre->scope[i]);
     sqlite3_stmt *q = query(w, Q_ASSIGNED);
     q_text(q, 1, cadre->id);
-    q_text(q, 2, cadre->unit);
+    q_text(q, 2, cadre->scope_unit);
     q_text(q, 3, w->today);
     while (q_row(w->core->store, q))
         add_target(items, q_col(q, 0));

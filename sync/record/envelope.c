@@ -311,7 +311,20 @@ static bool refuse(struct envelope *v, const char *code, const char *path) {
     return false;
 }
 
+/* I-JSON outside the records too. */
+static bool head_within(const struct envelope *v) {
+    const char *key;
+    json_t *member;
+    json_object_foreach(v->root, key, member) {
+        if (strcmp(key, "records") != 0 && !value_within(member, 2))
+            return false;
+    }
+    return true;
+}
+
 static bool read_head(struct envelope *v) {
+    if (!head_within(v))
+        return refuse(v, "malformed", "");
     const json_t *version = json_object_get(v->root, "v");
     if (!json_is_integer(version) || json_integer_value(version) != 1)
         return refuse(v, "version", "/v");

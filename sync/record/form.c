@@ -231,3 +231,10 @@ bool form_exclusive(const struct form_catalog *c, const char *entity, const char
     }
     return false;
 }
+
+uint32_t form_unit_roles(const struct form_catalog *c) {
+    uint32_t roles = 0;
+    for (size_t i = 0; i < c->form_count; i++)
+        roles |= c->forms[i]->form.unit_roles;
+    return roles;
+}

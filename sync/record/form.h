@@ -84,6 +84,7 @@ struct form {
     size_t check_count;
     bool by_register;    /* scope is judged by the register alone, not by assignments */
     uint32_t area_roles; /* roles that may act on others' records in their area of the register */
+    uint32_t unit_roles; /* roles that an assignment of their unit gives scope */
     unsigned opens;      /* kind of entity that the record itself becomes, e.g. a finding */
     const json_t *exclusive; /* {"member": [values]}: one at a time of these, else NULL */
     struct form_own *own;    /* of form*.c */
@@ -114,6 +115,9 @@ const struct fact *form_fact_find(const struct form_catalog *c, const char *enti
  * (x-exclusive). */
 bool form_exclusive(const struct form_catalog *c, const char *entity, const char *member,
                     const char *value);
+
+/* Roles that an assignment of their unit gives scope: of all forms together (x-unit-roles). */
+uint32_t form_unit_roles(const struct form_catalog *c);
 
 /* The bit of a role of codes.json; 0 if there is none of that name. */
 uint32_t form_role_bit(const struct form_catalog *c, const char *name);

@@ -118,9 +118,10 @@ static bool roles_of(struct loader *l, const json_t *list, uint32_t *ret) {
 /* ---------------------------------------------------------------- every subschema */
 
 static const char *const root_members[] = {
-    "x-form",  "x-version",     "x-label",      "x-kind",   "x-roles",     "x-subject",
-    "x-class", "x-gates",       "x-checks",     "x-entity", "x-writes",    "x-hidden",
-    "x-error", "x-by-register", "x-area-roles", "x-opens",  "x-exclusive", NULL};
+    "x-form",  "x-version",     "x-label",      "x-kind",       "x-roles",  "x-subject",
+    "x-class", "x-gates",       "x-checks",     "x-entity",     "x-writes", "x-hidden",
+    "x-error", "x-by-register", "x-unit-roles", "x-area-roles", "x-opens",  "x-exclusive",
+    NULL};
 static const char *const property_members[] = {"x-label",    "x-class", "x-fact", "x-fact-roles",
                                                "x-required", "x-error", "x-code", NULL};
 static const char *const maps_of_schemas[] = {"properties", "patternProperties", "$defs",
@@ -567,7 +568,9 @@ static bool read_acts(struct loader *l) {
         if (!json_is_array(values))
             return fail(l, "x-exclusive must hold arrays of values", "");
     }
-    return !area_roles || roles_of(l, area_roles, &f->area_roles);
+    const json_t *units = json_object_get(root, "x-unit-roles");
+    return (!area_roles || roles_of(l, area_roles, &f->area_roles)) &&
+           (!units || roles_of(l, units, &f->unit_roles));
 }
 
 static bool read_hidden(struct loader *l) {

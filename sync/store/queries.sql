@@ -97,6 +97,10 @@ UPDATE record SET outcome = 2, rev = ?3
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, problems FROM record
   WHERE outcome = 2 AND rec > ?1 ORDER BY rec LIMIT 1024;
 
+-- name: record_refused
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, problems FROM record
+  WHERE outcome = 4 AND rec > ?1 ORDER BY rec LIMIT 1024;
+
 -- name: refusal_add
 INSERT INTO refusal(device, via, received_ms, payload_sha256, problems, body)
   VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(device, payload_sha256) DO NOTHING;
