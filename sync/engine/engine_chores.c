@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define METRICS_EVERY_US 10000000
+#define ACCESS_EVERY_US 1000000
 
 /* ---------------------------------------------------------------- authority that changed */
 
@@ -40,6 +41,7 @@ static void tell_device(void *ctx, const char *device) {
     }
     buf_fini(&page);
     g->outbox_more = true;
+    g->access_stale = true;
 }
 
 static bool anything_dirty(struct engine *g) {
@@ -54,8 +56,7 @@ static void settle_authority(struct engine *g) {
     if (!anything_dirty(g) || !core_begin(g->core, &e))
         return;
     bool everything = take_dirty(g, "all");
-    bool scopes = take_dirty(g, "scope");
-    if (scopes)
+    if (take_dirty(g, "scope"))
         scope_refresh_all(g->core, tell_device, g);
     if (take_dirty(g, "held"))
         pipeline_review_held(&g->pipeline);
@@ -70,7 +71,17 @@ static void settle_authority(struct engine *g) {
     /* A crash before this is done leaves it to the next change or day. */
     if (everything && !derive_mark_all(g->derive, &e))
         log_line(LOG_ERROR, "derivation of everything: %s", e.msg);
-    if (scopes && g->options.access_changed)
+}
+
+/* The broker reads its access rules anew at most once in a while: it checks every connected phone
+ * again each time. */
+static void tell_broker(struct engine *g) {
+    int64_t now = clock_mono_us(g->options.clock);
+    if (!g->access_stale || now - g->last_access_us < ACCESS_EVERY_US)
+        return;
+    g->access_stale = false;
+    g->last_access_us = now;
+    if (g->options.access_changed)
         g->options.access_changed(g->options.ctx, g->core);
 }
 
@@ -170,6 +181,7 @@ void engine_chores(struct engine *g) {
     if (!engine_new_day(g, &e))
         log_line(LOG_ERROR, "new day: %s", e.msg);
     settle_authority(g);
+    tell_broker(g);
     if (now - g->last_metrics_us > METRICS_EVERY_US) {
         g->last_metrics_us = now;
         engine_publish_metrics(g);

@@ -326,6 +326,16 @@ static void mention(struct core *c, const char *kind, const char *id, const char
 
 /* ---------------------------------------------------------------- links between records */
 
+bool merge_awaited(struct core *c, const unsigned char id[16]) {
+    if (!c->any_awaited)
+        return false;
+    sqlite3_stmt *q = store_query(c->store, "awaited_has");
+    q_blob(q, 1, id, 16);
+    bool found = q_row(c->store, q);
+    q_end(q);
+    return found;
+}
+
 static void await_record(struct core *c, const unsigned char id[16],
                          const unsigned char waiter[16]) {
     c->any_awaited = true;

@@ -13,6 +13,9 @@
 void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
                   bool released);
 
+/* True if some record that came before names this one. */
+bool merge_awaited(struct core *c, const unsigned char id[16]);
+
 /* Recomputes everything that merge derives from the log, in the order of record ids. progress may
  * be NULL. */
 void merge_rebuild(struct core *c, void (*progress)(size_t done));

@@ -229,8 +229,8 @@ static void take(struct pipeline *p, const struct envelope *v, struct record *r,
         int64_t rec = append(p, v, r, d, batch);
         if (d->outcome == OUTCOME_STORED)
             merge_stored(p->core, r, rec, &d->where, false);
-        else if (d->outcome == OUTCOME_HELD)
-            store_dirty(p->core->store, "held", "", 1);
+        else if (d->outcome == OUTCOME_HELD && merge_awaited(p->core, r->id_bytes))
+            store_dirty(p->core->store, "held", "", 1); /* its review came before it */
     }
     count(p, outcome_metrics[d->outcome]);
     answer(p, v, r,

@@ -149,6 +149,9 @@ DELETE FROM awaited WHERE id = ?1 RETURNING waiter;
 -- name: awaited_any
 SELECT 1 FROM awaited LIMIT 1;
 
+-- name: awaited_has
+SELECT 1 FROM awaited WHERE id = ?1;
+
 -- name: awaited_add
 INSERT INTO awaited(id, waiter) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
 
