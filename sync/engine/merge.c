@@ -276,6 +276,12 @@ static bool entity_known(struct core *c, const char *kind, const char *id) {
     return known;
 }
 
+/* Views of households count a new one from now on, whichever forms they name. */
+static void touch_new(struct core *c, const char *household) {
+    if (*household)
+        store_dirty(c->store, "household", household, INT64_C(1) << DERIVE_ALL_FORMS_BIT);
+}
+
 /* The first record of an entity: it alone makes the facts. */
 static void begin_entity(struct core *c, const struct record *r, const char *id, const char *place,
                          const struct form_fact *facts, size_t count) {
@@ -287,6 +293,7 @@ static void begin_entity(struct core *c, const struct record *r, const char *id,
     struct fold f = fold_make(writes, count);
     write_entity(c, r->form->entity, id, place, about(&r->place, r->subject), &f, false);
     fold_fini(&f);
+    touch_new(c, r->place.household);
     settle_authority(c, r->form->entity, about(&r->place, r->subject));
 }
 
@@ -320,8 +327,7 @@ static void mention(struct core *c, const char *kind, const char *id, const char
     struct fold f = {json_object(), json_object(), json_array()};
     write_entity(c, kind, id, place, household, &f, false);
     fold_fini(&f);
-    /* Views of households count it from now on, whichever forms they name. */
-    store_dirty(c->store, "household", household, INT64_C(1) << DERIVE_ALL_FORMS_BIT);
+    touch_new(c, household);
 }
 
 /* ---------------------------------------------------------------- links between records */
@@ -419,19 +425,6 @@ static void settle_waiters(struct core *c, const unsigned char id[16]) {
     free(known.list);
 }
 
-/* A refused record waits again when somebody accepts it; if it came in an atomic envelope, with
- * the others of it. */
-static void reopen(struct core *c, const struct logged *t) {
-    sqlite3_stmt *q = store_query(c->store, "record_reopen");
-    q_int(q, 1, t->rec);
-    if (t->in_batch)
-        q_blob(q, 2, t->batch, 16);
-    else
-        q_null(q, 2);
-    q_int(q, 3, store_next_rev(c->store));
-    q_done(c->store, q);
-}
-
 /* A record about a record, just stored. */
 static void act_on(struct core *c, const struct record *r, const char *subject) {
     unsigned char target[16];
@@ -443,14 +436,10 @@ static void act_on(struct core *c, const struct record *r, const char *subject) 
         await_record(c, target, r->id_bytes);
     if (!known)
         return;
-    if (strcmp(r->form_id, "record.void") == 0) {
+    if (strcmp(r->form_id, "record.void") == 0)
         chain_settle(c, target, effect_changed);
-    } else if (strcmp(r->form_id, "record.review") == 0) {
-        if (t.outcome == OUTCOME_REJECTED &&
-            json_is_true(json_object_get(json_object_get(r->json, "data"), "accept")))
-            reopen(c, &t);
+    else if (strcmp(r->form_id, "record.review") == 0)
         store_dirty(c->store, "held", "", 1);
-    }
     if (*t.place)
         core_touch_place(c, t.place);
 }

@@ -87,12 +87,6 @@ UPDATE record SET place = ?2, rev = ?3 WHERE rec = ?1 AND place <> ?2;
 -- name: record_set_outcome
 UPDATE record SET outcome = ?2, problems = ?3, rev = ?4 WHERE rec = ?1;
 
--- An envelope's records lie side by side in the log.
--- name: record_reopen
-UPDATE record SET outcome = 2, rev = ?3
-  WHERE rec BETWEEN ?1 - 500 AND ?1 + 500 AND (rec = ?1 OR batch = ?2)
-    AND outcome = 3 AND problems ->> '$[0].code' = 'refused';
-
 -- name: record_held
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, problems FROM record
   WHERE outcome = 2 AND rec > ?1 ORDER BY rec LIMIT 1024;
