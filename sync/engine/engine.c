@@ -10,8 +10,11 @@
 #include <string.h>
 
 #define TICK_MS 100
-#define DERIVE_PAUSE_US 200000 /* under load, derivation gets a slice this often */
-#define DERIVE_SUBJECTS_BUSY 64
+/* Derivation gets the time that records leave: a full slice when nothing waits, a short one after
+ * each commit, and behind a full commit (records wait in numbers) one only so often. */
+#define DERIVE_SUBJECTS_BUSY 16
+#define DERIVE_SUBJECTS_FULL 64
+#define DERIVE_PAUSE_FULL_US 500000
 #define RETRY_AFTER_FAILURE_MS 1000
 
 static int64_t now_us(const struct engine *g) {
@@ -169,13 +172,15 @@ void engine_commit(struct engine *g, struct intake_item *items) {
 
 /* ---------------------------------------------------------------- sync thread */
 
-static void derive_slice(struct engine *g, bool busy) {
+enum load { IDLE, BUSY, FULL };
+
+static void derive_slice(struct engine *g, enum load load) {
+    static const size_t subjects[] = {DERIVE_SLICE_MAX, DERIVE_SUBJECTS_BUSY, DERIVE_SUBJECTS_FULL};
     struct err e = {0};
     int64_t started = now_us(g);
-    if (!g->derive_more || (busy && started - g->last_derive_us < DERIVE_PAUSE_US))
+    if (!g->derive_more || (load == FULL && started - g->last_derive_us < DERIVE_PAUSE_FULL_US))
         return;
-    if (!derive_step(g->derive, busy ? DERIVE_SUBJECTS_BUSY : DERIVE_SLICE_MAX, &g->derive_more,
-                     &e)) {
+    if (!derive_step(g->derive, subjects[load], &g->derive_more, &e)) {
         log_line(LOG_ERROR, "derivation failed: %s", e.msg);
         g->derive_more = true;
     }
@@ -185,16 +190,23 @@ static void derive_slice(struct engine *g, bool busy) {
     metrics_observe(g->options.metrics, HISTOGRAM_DERIVE_US, g->last_derive_us - started);
 }
 
+static enum load load_of(const struct intake_item *items) {
+    size_t records = 0;
+    for (const struct intake_item *i = items; i; i = i->next)
+        records += i->envelope ? i->envelope->count : 0;
+    return !items ? IDLE : records >= COMMIT_RECORDS_MAX / 4 ? FULL : BUSY;
+}
+
 /* One turn: commit what is there, answer pulls, then what can wait. */
 static bool turn(struct engine *g) {
     bool drained;
     struct intake_item *items =
         intake_take_ready(&g->intake, COMMIT_RECORDS_MAX, g->derive_more ? 0 : TICK_MS, &drained);
-    bool busy = items != NULL;
+    enum load load = load_of(items);
     engine_commit(g, items);
     engine_queue_outbox(g);
-    derive_slice(g, busy);
-    if (!busy || now_us(g) - g->last_tick_us > TICK_MS * 1000) {
+    derive_slice(g, load);
+    if (load == IDLE || now_us(g) - g->last_tick_us > TICK_MS * 1000) {
         g->last_tick_us = now_us(g);
         engine_chores(g);
     }

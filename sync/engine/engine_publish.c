@@ -256,6 +256,7 @@ void engine_publish_metrics(struct engine *g) {
     char topic[TOPIC_SIZE_MAX];
     struct buf text;
     buf_init(&text, 256 * 1024);
+    metrics_set(g->options.metrics, METRIC_INTAKE, (int64_t)intake_count(&g->intake));
     metrics_write(g->options.metrics, &text);
     if (g->options.metrics_file)
         write_metrics_file(g->options.metrics_file, &text);

@@ -195,3 +195,10 @@ void intake_done(struct intake *in, struct intake_item *item) {
     pthread_mutex_unlock(&in->lock);
     free_item(item);
 }
+
+size_t intake_count(struct intake *in) {
+    pthread_mutex_lock(&in->lock);
+    size_t count = in->count;
+    pthread_mutex_unlock(&in->lock);
+    return count;
+}

@@ -60,6 +60,8 @@ struct intake_item *intake_take_ready(struct intake *in, size_t records_max, int
                                       bool *ret_drained);
 /* Wakes intake_take_ready. Any thread. */
 void intake_nudge(struct intake *in);
+/* Messages taken in and not yet committed. Any thread. */
+size_t intake_count(struct intake *in);
 /* Frees an item and gives its room back. */
 void intake_done(struct intake *in, struct intake_item *item);
 
