@@ -120,7 +120,7 @@ const struct phone_record *phone_pick_own(struct phone *p, enum phone_state stat
                                           const char *form) {
     for (int tries = 0; tries < 8 && p->record_count; tries++) {
         struct phone_record *r = &p->records[rng_below(&p->rng, (uint32_t)p->record_count)];
-        if (r->state == state && !r->withdrawn && (!form || strcmp(r->form, form) == 0))
+        if (r->state == state && (!form || strcmp(r->form, form) == 0))
             return r;
     }
     return NULL;

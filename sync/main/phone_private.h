@@ -28,10 +28,10 @@ struct phone_record {
     size_t subject_at, subject_size; /* in text */
     int64_t hlc;
     enum phone_state state;
-    bool wrong;  /* meant to be rejected */
-    bool single; /* travels alone: an envelope with it was refused */
-    bool ahead;  /* the server said that its stamp lies ahead */
-    bool withdrawn;
+    bool wrong;     /* meant to be rejected */
+    bool single;    /* travels alone: an envelope with it was refused */
+    bool ahead;     /* the server said that its stamp lies ahead */
+    bool refused;   /* rejected by a reviewer */
     unsigned group; /* of an atomic envelope, 0 = none */
     unsigned sends;
     int64_t first_us, last_us; /* sent */
@@ -100,7 +100,7 @@ struct phone {
     char epoch[UUID_TEXT_SIZE], boot[UUID_TEXT_SIZE];
     bool said_online;   /* by `server`, on this connection */
     bool server_online; /* and the phone is connected */
-    int64_t online_us; /* time online before online_since_us */
+    int64_t online_us;  /* time online before online_since_us */
     int64_t online_since_us;
 
     /* outbox */

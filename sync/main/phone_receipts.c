@@ -86,18 +86,22 @@ static void tell_unexpected(struct phone *p, const struct phone_record *r, const
     free(errors);
 }
 
+/* A refusal by a reviewer gives way to another's acceptance; nothing else is taken back. */
 static void take_outcome(struct phone *p, struct phone_record *r, enum phone_state state,
                          const json_t *receipt, int64_t at_us) {
     if (r->state == state)
         return;
     bool final = r->state == PHONE_STORED || r->state == PHONE_REJECTED;
-    if (final && state == PHONE_HELD)
+    bool refused = has_code(receipt, "refused");
+    if (final && (state == PHONE_HELD || refused))
         return; /* an older receipt */
-    if (final) {
+    if (final && !r->refused) {
         p->world->counts.contradictions++;
-        phone_complain(p, "%s was told stored and rejected", r->id);
+        phone_complain(p, "%s was told %s before", r->id,
+                       state == PHONE_STORED ? "rejected" : "stored");
         return;
     }
+    r->refused = refused;
     if (r->state == PHONE_HELD)
         p->world->counts.released++;
     else if (r->sends)
@@ -106,7 +110,7 @@ static void take_outcome(struct phone *p, struct phone_record *r, enum phone_sta
     if (state != PHONE_REJECTED)
         return;
     dissolve(p, r->group);
-    if (!r->wrong && !has_code(receipt, "refused"))
+    if (!r->wrong && !refused)
         tell_unexpected(p, r, receipt);
 }
 

@@ -296,8 +296,11 @@ Test(phone, held_is_beaten_by_stored_whichever_came_last) {
     receipt(record_id(1), "\"outcome\":\"held\"");
     receipt(record_id(1), "\"outcome\":\"rejected\",\"errors\":[{\"code\":\"refused\"}]");
     cr_assert_eq(f.world.counts.states[PHONE_STORED], 1);
+    receipt(record_id(1), "\"outcome\":\"held\"");
     cr_assert_eq(f.world.counts.states[PHONE_REJECTED], 1);
     cr_assert_eq(f.world.counts.contradictions, 0);
+    receipt(record_id(1), "\"outcome\":\"stored\""); /* another reviewer accepts */
+    cr_assert_eq(f.world.counts.states[PHONE_STORED], 2);
     receipt(record_id(0), "\"outcome\":\"rejected\"");
     cr_assert_eq(f.world.counts.contradictions, 1);
 }
