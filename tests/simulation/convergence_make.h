@@ -6,8 +6,6 @@
  * - what was stored stays stored (§5): so nothing here takes away authority that a record of the
  * set rests on (grants are never ended, voided or amended; handovers concern cadres who may act
  * there anyway), and nobody reviews a record whose place is unknown but the county;
- * - a refusal ends the waiting: only records that nothing else but an acceptance could release are
- *   refused;
  * - a held record is remembered by its first path: records that wait for an assignment come by one
  *   path; an atomic envelope always comes whole. */
 #ifndef CONVERGENCE_MAKE_H
@@ -381,18 +379,13 @@ static inline void make_void(struct making *m) {
     x->granted = false;
 }
 
-/* Nothing but a review can release it: its author never gets the authority. */
-static inline bool only_review_releases(const struct made *x) {
-    return !x->granted && !*x->via && strcmp(x->device, x->by->device) == 0;
-}
-
 static inline void make_review(struct making *m) {
     struct made *t = any_made(m, NULL);
     char target[UUID_TEXT_SIZE];
     if (!t)
         return;
     strcpy(target, t->id);
-    bool accept = !one_in(m->chance, 3) || !only_review_releases(t);
+    bool accept = !one_in(m->chance, 3);
     bool placed =
         strlen(text_at(t, "subject")) != 36 && strncmp(text_at(t, "form"), "task.", 5) != 0;
     static const int reviewers[] = {TW_104, CO, TW_108, VO_299};
@@ -461,8 +454,7 @@ static inline void make_duplicate(struct making *m) {
     }
 }
 
-/* Some records come by a path that does not carry them, too; those are not refused (the generator
- * makes paths before reviews of them could exist: see only_review_releases). */
+/* Some records come by another path too, which may carry them or not. */
 static inline void make_paths(struct making *m) {
     static const char *const relays[] = {"r-104", "r-108"};
     size_t count = m->count;
@@ -475,20 +467,7 @@ static inline void make_paths(struct making *m) {
             again->via = relays[pick(m->chance, 2)];
         else
             again->device = one_in(m->chance, 2) ? "d-shared" : "d-none";
-        x = &m->list[i];
-        x->via = x->via[0] ? x->via : "";
     }
-}
-
-static inline bool refused_somewhere(const struct making *m, const struct made *x) {
-    for (size_t i = 0; i < m->count; i++) {
-        const struct made *r = &m->list[i];
-        if (strcmp(text_at(r, "form"), "record.review") == 0 &&
-            strcmp(text_at(r, "subject"), x->id) == 0 &&
-            json_is_false(json_object_get(json_object_get(r->record, "data"), "accept")))
-            return true;
-    }
-    return false;
 }
 
 static inline void make_group(struct making *m) {
@@ -519,20 +498,6 @@ static inline void make_one(struct making *m) {
     makers[pick(m->chance, sizeof makers / sizeof *makers)](m);
 }
 
-/* Paths that others than refused records take besides their own. */
-static inline void make_other_paths(struct making *m) {
-    size_t before = m->count;
-    make_paths(m);
-    size_t kept = before;
-    for (size_t i = before; i < m->count; i++) {
-        if (refused_somewhere(m, &m->list[i]))
-            json_decref(m->list[i].record);
-        else
-            m->list[kept++] = m->list[i];
-    }
-    m->count = kept;
-}
-
 static inline void make_all(struct making *m, struct rng_seeded *chance) {
     size_t wanted = 40 + pick(chance, 80);
     memset(m, 0, sizeof *m);
@@ -549,7 +514,7 @@ static inline void make_all(struct making *m, struct rng_seeded *chance) {
         make_group(m);
     for (uint32_t n = pick(chance, 20); n-- > 0;)
         make_duplicate(m);
-    make_other_paths(m);
+    make_paths(m);
 }
 
 static inline void make_free(struct making *m) {

@@ -49,7 +49,7 @@ struct author {
 };
 
 static const struct author authors[] = {
-    {"C-00412", "HL", "U-BF01", "", "d-0412", false},
+    {"C-00412", "HL", "U-BF01", "340825104299", "d-0412", false},
     {"C-00420", "VO", "U-V299", "340825104299", "d-0420", false},
     {"C-00421", "VO", "U-V201", "340825104201", "d-0421", false},
     {"C-00030", "TW", "U-T104", "340825104000", "d-0030", false},
@@ -58,7 +58,7 @@ static const struct author authors[] = {
     {"C-00901", "SI", "U-ZJ", "340825000000", "d-0901", false},
     {"C-00700", "CT", "U-AF", "340825000000", "d-0700", false},
     {"C-00413", "HL", "U-BF02", "", "d-0413", true},
-    {"C-00414", "HL", "U-BF03", "", "d-0414", true},
+    {"C-00414", "UN", "U-BF03", "", "d-0414", true},
 };
 #define AUTHORS (sizeof authors / sizeof *authors)
 enum { HL, VO_299, VO_201, TW_104, TW_108, CO, SI, CT, HL_GRANTED, UNIT_GRANTED };

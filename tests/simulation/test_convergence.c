@@ -1,10 +1,11 @@
 /* The same records in any order, cut into any envelopes and transactions, some twice, with restarts
  * and roll-backs between, end in the same state (protocol §1, §7).
  *
- *   test_convergence [SEED [ROUNDS]]
+ *   test_convergence [SEED [ROUNDS [TEXT]]]
  *
  * Each round makes a new set of records (convergence_make.h) and plays it ORDERS times. The seed of
- * a round is printed where it fails: giving it with 1 round repeats it. */
+ * a round is printed where it fails: giving it with 1 round repeats it; with TEXT the records that
+ * contain it are shown. */
 #include "convergence_make.h"
 #include "convergence_oracle.h"
 
@@ -350,6 +351,18 @@ static void play_order(const char *base, const struct making *m, struct rng_seed
     shell("rm -r %s", p.dir);
 }
 
+static void show_made(const struct making *m, const char *what) {
+    for (size_t i = 0; i < m->count; i++) {
+        const struct made *x = &m->list[i];
+        char *text = json_dumps(x->record, JSON_COMPACT);
+        if (strstr(text, what))
+            printf("%s %s group %zu after %d: %s\n", x->device, x->via, x->group, x->after, text);
+        free(text);
+    }
+}
+
+static const char *shown; /* NULL = nothing */
+
 static void play_round(const char *base, uint64_t seed, struct totals *t) {
     static struct making m;
     struct rng_seeded chance;
@@ -358,6 +371,8 @@ static void play_round(const char *base, uint64_t seed, struct totals *t) {
     rng_seeded_make(&chance, seed);
     make_all(&m, &chance);
     t->records += m.count;
+    if (shown)
+        show_made(&m, shown);
     play_order(base, &m, &chance, 0, &first, t);
     for (int how = 1; how < ORDERS; how++) {
         struct result r;
@@ -373,6 +388,7 @@ int main(int argc, char **argv) {
     char base[] = "/tmp/zoufang-county-XXXXXX";
     uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     uint64_t rounds = argc > 2 ? strtoull(argv[2], NULL, 10) : 10;
+    shown = argc > 3 ? argv[3] : NULL;
     struct rng_seeded chance;
     struct rng rng = rng_seeded_make(&chance, 7);
     struct clock clock = {county_now, county_now, &now_ms};
