@@ -139,23 +139,11 @@ static bool principal_check(const char *county, const struct access_principal *p
                        p->id ? p->id : "");
     if (!verifier_valid(p->verifier))
         return err_set(e, ERR_INVALID, "%s has no usable password hash", p->id);
-    for (size_t i = 0; county && i < p->place_count; i++) {
+    for (size_t i = 0; i < p->place_count; i++) {
         const char *code = p->places[i];
         if (strlen(code) != 12 || strspn(code, "0123456789") != 12 || strncmp(code, county, 6) != 0)
             return err_set(e, ERR_INVALID, "%s: \"%s\" is no division of county %s", p->id, code,
                            county);
-    }
-    return true;
-}
-
-bool access_write_passwd(FILE *out, const struct access_principal *principals, size_t count,
-                         struct err *e) {
-    for (size_t i = 0; i < count; i++) {
-        if (principals[i].revoked)
-            continue;
-        if (!principal_check(NULL, &principals[i], e))
-            return false;
-        fprintf(out, "%s:%s\n", principals[i].id, principals[i].verifier);
     }
     return true;
 }
@@ -165,8 +153,10 @@ static bool write_passwd(const char *dir, const struct access_principal *princip
     struct text_file f;
     if (!text_file_open(&f, dir, "passwd", e))
         return false;
-    bool ok = access_write_passwd(f.out, principals, count, e);
-    return text_file_commit(&f, e) && ok;
+    for (size_t i = 0; i < count; i++)
+        if (!principals[i].revoked)
+            fprintf(f.out, "%s:%s\n", principals[i].id, principals[i].verifier);
+    return text_file_commit(&f, e);
 }
 
 static bool write_acl(const char *dir, const char *county,
@@ -182,20 +172,30 @@ static bool write_acl(const char *dir, const char *county,
     return text_file_commit(&f, e);
 }
 
-bool access_write(const char *dir, const char *county, const struct access_principal *principals,
-                  size_t count, struct err *e) {
-    char path[PATH_MAX];
+static bool write_both(const char *folder, const char *county,
+                       const struct access_principal *principals, size_t count, struct err *e) {
     if (!topic_county_valid(county))
         return err_set(e, ERR_INVALID, "\"%s\" is not a county code of 6 digits", county);
     for (size_t i = 0; i < count; i++)
         if (!principals[i].revoked && !principal_check(county, &principals[i], e))
             return false;
-    snprintf(path, sizeof path, "%s/broker", dir);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return err_set(e, ERR_IO, "cannot make %s: %s", path, strerror(errno));
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+        return err_set(e, ERR_IO, "cannot make %s: %s", folder, strerror(errno));
     /* The list first: a user that can connect and has no rights yet would be a surprise. */
-    return write_acl(path, county, principals, count, e) &&
-           write_passwd(path, principals, count, e);
+    return write_acl(folder, county, principals, count, e) &&
+           write_passwd(folder, principals, count, e);
+}
+
+bool access_write(const char *dir, const char *county, const struct access_principal *principals,
+                  size_t count, struct err *e) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/broker", dir);
+    return write_both(path, county, principals, count, e);
+}
+
+bool access_write_relay(const char *folder, const char *county,
+                        const struct access_principal *phones, size_t count, struct err *e) {
+    return write_both(folder, county, phones, count, e);
 }
 
 bool access_reload(const char *dir, struct err *e) {

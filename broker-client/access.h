@@ -35,9 +35,10 @@ bool access_verifier_check(const char *verifier, const char *password);
  * only. ERR_INVALID names the first bad principal, ERR_IO. */
 bool access_write(const char *dir, const char *county, const struct access_principal *principals,
                   size_t count, struct err *e);
-/* The password file's lines alone, for a relay's own broker. ERR_INVALID. */
-bool access_write_passwd(FILE *out, const struct access_principal *principals, size_t count,
-                         struct err *e);
+/* The same two files in `folder`, for a relay's own broker: its phones. The folder is made if it is
+ * not there, its parent must be. */
+bool access_write_relay(const char *folder, const char *county,
+                        const struct access_principal *phones, size_t count, struct err *e);
 
 /* Makes the private broker of DIR read both files again; clients that may no longer connect are
  * dropped. ERR_IO if none runs. */

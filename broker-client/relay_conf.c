@@ -69,15 +69,3 @@ bool relay_conf_write(FILE *out, const struct relay_conf *c, struct err *e) {
     write_bridge(out, c);
     return true;
 }
-
-bool relay_acl_write(FILE *out, const char *county, struct err *e) {
-    if (!topic_county_valid(county))
-        return err_set(e, ERR_INVALID, "\"%s\" is not a county code of 6 digits", county);
-    fputs("# %u is the user name.\n", out);
-    fprintf(out, "pattern write zf/1/%s/up/%%u/#\npattern read zf/1/%s/down/%%u/#\n", county,
-            county);
-    const char *common[] = {"village/#", "status/#", "catalog/#", "bulletin/#", "server"};
-    for (size_t i = 0; i < 5; i++)
-        fprintf(out, "pattern read zf/1/%s/%s\n", county, common[i]);
-    return true;
-}

@@ -16,12 +16,11 @@ struct relay_conf {
     const char *county_ca_file; /* NULL: no TLS */
     int local_port;             /* where its phones connect */
     const char *local_address;  /* NULL: all interfaces */
-    const char *dir;            /* on the relay: passwd, acl and the broker's store are here */
+    const char *dir;            /* on the relay: the broker's store, and passwd and acl of
+                                   access_write_relay */
 };
 
 /* A complete mosquitto.conf. It holds the password. ERR_INVALID for malformed parts. */
 bool relay_conf_write(FILE *out, const struct relay_conf *conf, struct err *e);
-/* The access list that goes with it, DIR/acl; DIR/passwd is access_write_passwd of its devices. */
-bool relay_acl_write(FILE *out, const char *county, struct err *e);
 
 #endif

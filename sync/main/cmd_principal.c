@@ -1,4 +1,4 @@
-/* zoufang device|relay|monitor add, list, revoke. */
+/* zoufang device|relay|monitor add, list, revoke; zoufang relay files. */
 #include "app.h"
 #include "buf.h"
 #include "commands.h"
@@ -23,7 +23,25 @@ struct principal_args {
     size_t cadre_count;
     const char *town;
     const char *bridge_dir;
+    const char *folder;
 };
+
+static bool is_files(const struct principal_args *p) {
+    return strcmp(p->kind, "relay") == 0 && strcmp(p->verb, "files") == 0;
+}
+
+static const char *what_is_missing(const struct principal_args *p) {
+    bool add = strcmp(p->verb, "add") == 0;
+    if (!p->id && (strcmp(p->verb, "revoke") == 0 || is_files(p)))
+        return "the id is missing";
+    if (is_files(p) && !p->folder)
+        return "--to FOLDER is missing";
+    if (add && strcmp(p->kind, "device") == 0 && !p->cadre_count)
+        return "--cadre ID is missing";
+    if (add && strcmp(p->kind, "relay") == 0 && !p->town)
+        return "--town NNN is missing";
+    return NULL;
+}
 
 static bool parse(struct app *a, struct principal_args *p, int *ret_status) {
     p->kind = a->argv[0];
@@ -36,6 +54,8 @@ static bool parse(struct app *a, struct principal_args *p, int *ret_status) {
             p->town = a->argv[++i];
         else if (strcmp(a->argv[i], "--bridge") == 0 && more)
             p->bridge_dir = a->argv[++i];
+        else if (strcmp(a->argv[i], "--to") == 0 && more)
+            p->folder = a->argv[++i];
         else if (a->argv[i][0] != '-' && !p->id)
             p->id = a->argv[i];
         else {
@@ -43,12 +63,7 @@ static bool parse(struct app *a, struct principal_args *p, int *ret_status) {
             return false;
         }
     }
-    const char *missing = strcmp(p->verb, "revoke") == 0 && !p->id ? "the id to revoke is missing"
-                          : strcmp(p->verb, "add") != 0            ? NULL
-                          : strcmp(p->kind, "device") == 0 && !p->cadre_count
-                              ? "--cadre ID is missing"
-                          : strcmp(p->kind, "relay") == 0 && !p->town ? "--town NNN is missing"
-                                                                      : NULL;
+    const char *missing = what_is_missing(p);
     if (missing)
         *ret_status = app_usage(a, "%s", missing);
     return !missing;
@@ -155,8 +170,10 @@ static int run(struct app *a) {
         list(a, c, p.kind);
     else if (strcmp(p.verb, "revoke") == 0)
         ok = enrol_revoke(c, p.kind, p.id, &e) && enrol_write_access(c, a->dir, &e);
+    else if (is_files(&p))
+        ok = enrol_write_relay(c, p.id, p.folder, &e);
     else
-        status = app_usage(a, "say add, list or revoke");
+        status = app_usage(a, "say what to do");
     if (!ok)
         status = app_fail(a, &e);
     core_close(c);

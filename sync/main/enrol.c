@@ -172,6 +172,33 @@ static void free_principals(struct principals *all) {
     free(all->list);
 }
 
+/* ---------------------------------------------------------------- a relay's access files */
+
+/* True if the first 9 digits of a place of the device are the town's, or it has the county's. */
+static bool has_place_in(const struct access_principal *p, const char *town) {
+    for (size_t i = 0; i < p->place_count; i++) {
+        if (strncmp(p->places[i], town, 9) == 0 || strcmp(p->places[i] + 6, "000000") == 0)
+            return true;
+    }
+    return false;
+}
+
+bool enrol_write_relay(struct core *c, const char *id, const char *folder, struct err *e) {
+    struct principals all = {0};
+    char town[16];
+    const char *digits = authority_relay_town(c->authority, id);
+    if (!digits)
+        return err_set(e, ERR_INVALID, "%s: no such relay, or revoked", id);
+    snprintf(town, sizeof town, "%.6s%.3s", c->county, digits);
+    load_principals(c, &all);
+    for (size_t i = 0; i < all.count; i++)
+        all.list[i].revoked =
+            all.list[i].kind != ACCESS_DEVICE || !has_place_in(&all.list[i], town);
+    bool ok = access_write_relay(folder, c->county, all.list, all.count, e);
+    free_principals(&all);
+    return ok;
+}
+
 /* ---------------------------------------------------------------- the server's own password */
 
 bool enrol_server_password(const char *path, char out[64], struct err *e) {

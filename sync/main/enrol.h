@@ -23,6 +23,9 @@ bool enrol_revoke(struct core *c, const char *kind, const char *id, struct err *
 /* Writes DIR/broker/passwd and acl from the database, makes the server's own password if there is
  * none (DIR/broker/server.password), and reloads the broker if one runs. */
 bool enrol_write_access(struct core *c, const char *dir, struct err *e);
+/* Writes `folder`/passwd and acl for relay `id`'s own broker: the phones that have anything of its
+ * township in their scope. ERR_INVALID: no such relay. */
+bool enrol_write_relay(struct core *c, const char *id, const char *folder, struct err *e);
 /* Reads the server's password; made by enrol_write_access. */
 bool enrol_server_password(const char *path, char out[64], struct err *e);
 

@@ -20,7 +20,8 @@ static const struct command {
      "       zoufang device list --data DIR [--json]\n"
      "       zoufang device revoke ID --data DIR\n"},
     {"relay", cmd_relay,
-     "usage: zoufang relay add --data DIR --town NNN [--json]\n"
+     "usage: zoufang relay add --data DIR --town NNN [--bridge FOLDER] [--json]\n"
+     "       zoufang relay files ID --data DIR --to FOLDER\n"
      "       zoufang relay list --data DIR [--json]\n"
      "       zoufang relay revoke ID --data DIR\n"},
     {"monitor", cmd_monitor,

@@ -332,18 +332,15 @@ Test(access, a_relay_configuration_needs_its_parts) {
 static void relay_files(const char *dir, int county_port, int local_port) {
     struct err e = {0};
     struct relay_conf c = relay_conf_make(county_port, local_port, dir);
-    struct access_principal phones[] = {{ACCESS_DEVICE, "d-a", secret_verifier(), false, NULL, 0}};
+    static const char *const township[] = {COUNTY "104000"};
+    struct access_principal phones[] = {
+        {ACCESS_DEVICE, "d-a", secret_verifier(), false, township, 1}};
     cr_assert_eq(mkdir(dir, 0700), 0);
     FILE *out = fopen(in_dir("relay/mosquitto.conf"), "w");
     fputs("user root\nlog_dest none\n", out);
     cr_assert(relay_conf_write(out, &c, &e), "%s", e.msg);
     fclose(out);
-    out = fopen(in_dir("relay/acl"), "w");
-    cr_assert(relay_acl_write(out, COUNTY, &e));
-    fclose(out);
-    out = fopen(in_dir("relay/passwd"), "w");
-    cr_assert(access_write_passwd(out, phones, 1, &e));
-    fclose(out);
+    cr_assert(access_write_relay(dir, COUNTY, phones, 1, &e), "%s", e.msg);
 }
 
 static void publish_many(struct client *c, const char *topic, int first, int count) {
