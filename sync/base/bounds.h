@@ -13,8 +13,8 @@
 #define PAGE_CHANGES_MAX 500                /* changes in a pull page */
 #define PAGE_SIZE_MAX (128u * 1024)         /* a page before compression */
 #define CURSOR_SIZE_MAX 256                 /* a pull cursor, ASCII bytes */
-#define INTAKE_MESSAGES_MAX 4096            /* messages taken in and not yet committed */
-#define INTAKE_SIZE_MAX (16u * 1024 * 1024) /* their bytes */
+#define INTAKE_MESSAGES_MAX 2048            /* messages taken in and not yet committed */
+#define INTAKE_SIZE_MAX (2u * 1024 * 1024)  /* their bytes */
 #define COMMIT_RECORDS_MAX 1024             /* records in one group commit */
 #define PRINCIPAL_SIZE_MAX 40               /* d-…, r-…, m-… */
 

@@ -60,6 +60,7 @@ static struct intake_item *copy_message(const struct incoming *m, const struct t
     item->arrived_us = now_us;
     item->payload = copy_bytes(m->payload, m->size);
     item->size = m->size;
+    item->size_taken = m->size;
     if (m->response_topic) {
         item->response_too_long = strlen(m->response_topic) >= TOPIC_SIZE_MAX;
         if (!item->response_too_long)
@@ -98,7 +99,7 @@ void intake_put(struct intake *in, const struct incoming *m, const struct topic_
         append(&in->raw, item);
         in->count++;
         in->undecoded++;
-        in->size += item->size;
+        in->size += item->size_taken;
     }
     pthread_mutex_unlock(&in->lock);
     if (dropped)
@@ -130,6 +131,10 @@ void intake_put_ready(struct intake *in, struct intake_item *item) {
         pthread_cond_signal(&in->ready_there);
     append(&in->ready, item);
     in->undecoded--;
+    if (item->envelope && item->envelope->size > item->size) {
+        in->size += item->envelope->size - item->size;
+        item->size_taken = item->envelope->size;
+    }
     pthread_mutex_unlock(&in->lock);
 }
 
@@ -189,7 +194,7 @@ void intake_done(struct intake *in, struct intake_item *item) {
     pthread_mutex_lock(&in->lock);
     bool was_full = full(in);
     in->count--;
-    in->size -= item->size;
+    in->size -= item->size_taken;
     if (was_full)
         pthread_cond_broadcast(&in->room);
     pthread_mutex_unlock(&in->lock);

@@ -20,6 +20,7 @@ struct intake_item {
     size_t correlation_size;
     char *payload;
     size_t size;
+    size_t size_taken; /* counted against the bound: as received, once decoded expanded */
     int64_t arrived_us;
     struct envelope *envelope; /* of TOPIC_RECORDS, once decoded */
 };

@@ -34,13 +34,13 @@ SELECT hlc, json_extract(body, '$.data') FROM stored_record
   WHERE subject = ?1 AND form = 'register.cadre' ORDER BY hlc, id;
 
 -- name: assigned
-SELECT 1 FROM assignment
+SELECT 1 FROM assignment INDEXED BY assignment_target
   WHERE target IN (?1, ?2, ?3, ?4) AND (cadre = ?5 OR (unit <> '' AND unit = ?6))
     AND from_day <= ?7 AND to_day >= ?7 LIMIT 1;
 
 -- name: assigned_in_town
 SELECT 1 FROM assignment
-  WHERE (cadre = ?1 OR (unit <> '' AND unit = ?2)) AND target >= ?3 AND target < ?4 || '~'
+  WHERE (cadre = ?1 OR unit = nullif(?2, '')) AND target >= ?3 AND target < ?4 || '~'
     AND from_day <= ?5 AND to_day >= ?5 LIMIT 1;
 
 -- name: division_known
