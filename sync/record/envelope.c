@@ -3,6 +3,7 @@
 #include "bounds.h"
 #include "hlc.h"
 #include "payload.h"
+#include "schema_value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -425,43 +426,6 @@ void envelope_destroy(struct envelope *v) {
 
 /* ---------------------------------------------------------------- same content */
 
-static bool equal(const json_t *a, const json_t *b);
-
-static bool equal_objects(json_t *a, const json_t *b) {
-    const char *key;
-    json_t *v;
-    if (json_object_size(a) != json_object_size(b))
-        return false;
-    json_object_foreach(a, key, v) {
-        const json_t *other = json_object_get(b, key);
-        if (!other || !equal(v, other))
-            return false;
-    }
-    return true;
-}
-
-/* As JSON values: 1 equals 1.0. */
-static bool equal(const json_t *a, const json_t *b) {
-    if (json_is_integer(a) && json_is_integer(b))
-        return json_integer_value(a) == json_integer_value(b);
-    if (json_is_number(a) && json_is_number(b))
-        return !(json_number_value(a) < json_number_value(b)) &&
-               !(json_number_value(a) > json_number_value(b));
-    if (json_typeof(a) != json_typeof(b))
-        return false;
-    if (json_is_object(a))
-        return equal_objects((json_t *)(uintptr_t)a, b);
-    if (!json_is_array(a))
-        return json_equal(a, b);
-    if (json_array_size(a) != json_array_size(b))
-        return false;
-    for (size_t i = 0; i < json_array_size(a); i++) {
-        if (!equal(json_array_get(a, i), json_array_get(b, i)))
-            return false;
-    }
-    return true;
-}
-
 /* Members, hlc and seq left out. */
 static size_t content_size(const json_t *record) {
     size_t size = json_object_size(record);
@@ -478,7 +442,7 @@ bool record_same_content(json_t *a, json_t *b) {
         if (strcmp(key, "hlc") == 0 || strcmp(key, "seq") == 0)
             continue;
         const json_t *other = json_object_get(b, key);
-        if (!other || !equal(v, other))
+        if (!other || !schema_value_equal(v, other))
             return false;
     }
     return true;

@@ -1,6 +1,7 @@
 #include "fold.h"
 
 #include "hlc.h"
+#include "schema_value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static json_t *side(const struct fold_write *w) {
 static bool conflicts_with(const struct fold_write *winner, const struct fold_write *a) {
     return a->source->current && !a->source->imported && !winner->source->imported &&
            strcmp(a->source->author, winner->source->author) != 0 &&
-           !json_equal(a->value, winner->value);
+           !schema_value_equal(a->value, winner->value);
 }
 
 /* The writes w[0…count) of one fact, greatest stamp first. */

@@ -664,7 +664,7 @@ class ContractCase(unittest.TestCase):
     @classmethod
     def _end(cls):
         cls.county.close()
-        text = cls.county.log()
+        text = cls.county.log() if os.path.exists(cls.county.log_name) else ""
         for bad in ("Sanitizer", "runtime error:"):
             if bad in text:
                 raise AssertionError(text[-8000:])
