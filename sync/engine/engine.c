@@ -2,7 +2,6 @@
 
 #include "engine_internal.h"
 #include "log.h"
-#include "payload.h"
 
 #include <inttypes.h>
 #include <poll.h>
@@ -101,64 +100,9 @@ static bool any_records(const struct intake_item *items) {
     return false;
 }
 
-/* ---------------------------------------------------------------- pulls */
-
-static void refuse_response_topic(struct buf *out) {
-    buf_clear(out);
-    buf_add_str(out, "{\"v\":1,\"req\":null,\"error\":{\"code\":\"malformed\","
-                     "\"zh\":\"应答主题不属于本设备\","
-                     "\"en\":\"the response topic is not below the device's own\"}}");
-}
-
-/* Where the answer goes: the response topic if it is the device's own, else its `changes`. */
-static bool answer_topic(struct engine *g, const struct intake_item *i,
-                         char topic[TOPIC_SIZE_MAX]) {
-    topic_down(topic, g->core->county, i->from.device, i->from.relay, "changes");
-    if (*i->from.relay || (!*i->response_topic && !i->response_too_long))
-        return true;
-    if (i->response_too_long ||
-        !topic_is_below_down(i->response_topic, g->core->county, i->from.device))
-        return false;
-    memcpy(topic, i->response_topic, TOPIC_SIZE_MAX);
-    return true;
-}
-
-static void answer_pull(struct engine *g, const struct intake_item *i) {
-    struct err e = {0};
-    char topic[TOPIC_SIZE_MAX];
-    struct buf page;
-    struct buf packed;
-    bool zlib = false;
-    int64_t started = now_us(g);
-    buf_init(&page, FEED_PAGE_BUF_SIZE);
-    buf_init(&packed, FEED_PAGE_BUF_SIZE);
-    bool ok = true;
-    if (!answer_topic(g, i, topic))
-        refuse_response_topic(&page);
-    else
-        ok = feed_answer(g->feed, i->from.device, i->payload, i->size, &page, &zlib, &e);
-    if (!ok)
-        log_line(LOG_ERROR, "pull device=%s: %s", i->from.device, e.msg);
-    const struct buf *out =
-        ok && zlib && payload_compress(page.data, page.size, &packed) ? &packed : &page;
-    if (ok)
-        sender_put(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
-                                                        .topic = topic,
-                                                        .payload = out->data,
-                                                        .size = out->size,
-                                                        .correlation = i->correlation,
-                                                        .correlation_size = i->correlation_size});
-    metrics_add(g->options.metrics, METRIC_PULLS, 1);
-    metrics_observe(g->options.metrics, HISTOGRAM_PULL_US, now_us(g) - started);
-    buf_fini(&page);
-    buf_fini(&packed);
-}
-
 static void finish_items(struct engine *g, struct intake_item *items) {
     while (items) {
         struct intake_item *next = items->next;
-        if (items->from.kind == TOPIC_PULL)
-            answer_pull(g, items);
         intake_done(&g->intake, items);
         items = next;
     }
@@ -324,7 +268,7 @@ static bool open_parts(struct engine *g, struct err *e) {
     g->derive = derive_create(g->core->store, o->clock, o->schema_dir, g->core->county, e);
     g->feed = g->derive ? feed_create(g->core, e) : NULL;
     g->decode_run = g->feed ? form_run_create(g->core->catalog, e) : NULL;
-    if (!g->decode_run)
+    if (!g->decode_run || !engine_pull_open(g, e))
         return false;
     g->pipeline = (struct pipeline){g->core, receipts_create(g->core), o->metrics};
     return engine_new_day(g, e) && engine_retain_catalog(g, e);
@@ -354,6 +298,7 @@ bool engine_start(struct engine *g, struct publisher publisher, struct err *e) {
     if (!sender_start(&g->sender, publisher))
         return err_set(e, ERR_IO, "cannot start a thread");
     if (pthread_create(&g->decode_thread, NULL, decode_thread, g) ||
+        pthread_create(&g->pull_thread, NULL, engine_pull_thread, g) ||
         pthread_create(&g->sync_thread, NULL, sync_thread, g))
         return err_set(e, ERR_IO, "cannot start a thread");
     return true;
@@ -362,6 +307,7 @@ bool engine_start(struct engine *g, struct publisher publisher, struct err *e) {
 void engine_stop(struct engine *g, int timeout_ms) {
     intake_close(&g->intake);
     pthread_join(g->decode_thread, NULL);
+    pthread_join(g->pull_thread, NULL);
     pthread_join(g->sync_thread, NULL);
     engine_publish_server(g, "offline");
     sender_stop(&g->sender, timeout_ms);
@@ -372,6 +318,7 @@ void engine_destroy(struct engine *g) {
     if (!g)
         return;
     receipts_destroy(g->pipeline.receipts);
+    engine_pull_close(g);
     feed_destroy(g->feed);
     derive_destroy(g->derive);
     form_run_destroy(g->decode_run);

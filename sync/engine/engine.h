@@ -1,6 +1,7 @@
 /* The engine: takes what phones publish, commits it, answers, derives, and keeps the broker's
- * retained topics like the database. Three threads of its own besides the transport's: decode
- * (parse, validate), sync (owns the database), sender (publishes). */
+ * retained topics like the database. Four threads of its own besides the transport's: decode
+ * (parse, validate), sync (the only one that writes the database), pull (reads it for pages),
+ * sender (publishes). */
 #ifndef ENGINE_H
 #define ENGINE_H
 

@@ -127,6 +127,9 @@ static bool swap_catalog(struct engine *g, struct err *e) {
     g->derive = derive;
     form_run_destroy(g->decode_run);
     g->decode_run = form_run_create(g->core->catalog, e);
+    pthread_mutex_lock(&g->lock);
+    g->pull_reload = true;
+    pthread_mutex_unlock(&g->lock);
     return g->decode_run && engine_retain_catalog(g, e) && derive_mark_all(derive, e);
 }
 

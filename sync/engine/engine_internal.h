@@ -18,7 +18,7 @@ struct engine {
     struct pipeline pipeline;
     struct intake intake;
     struct sender sender;
-    pthread_t decode_thread, sync_thread;
+    pthread_t decode_thread, pull_thread, sync_thread;
     char boot[UUID_TEXT_SIZE];
 
     /* sync thread */
@@ -33,15 +33,24 @@ struct engine {
     int64_t last_derive_us, last_tick_us, last_metrics_us;
     char day[11];
 
+    /* pull thread */
+    struct core *pull_core;
+    struct feed *pull_feed;
+
     /* from other threads */
     pthread_mutex_t lock;
-    bool was_up, reload, retained_ended;
+    bool was_up, reload, pull_reload, retained_ended;
     struct strmap seen;           /* topic → hash of its payload, of engine_retained_seen */
     pthread_mutex_t catalog_lock; /* held by the decode thread while it decodes */
 };
 
-/* engine.c: commits the messages, answers their pulls, frees them */
+/* engine.c: commits the messages and frees them */
 void engine_commit(struct engine *g, struct intake_item *items);
+
+/* engine_pull.c */
+bool engine_pull_open(struct engine *g, struct err *e);
+void engine_pull_close(struct engine *g);
+void *engine_pull_thread(void *arg);
 
 /* engine_publish.c */
 void engine_publish_server(struct engine *g, const char *state);

@@ -13,6 +13,7 @@ void intake_init(struct intake *in) {
     pthread_mutex_init(&in->lock, NULL);
     pthread_cond_init(&in->raw_there, NULL);
     pthread_cond_init(&in->ready_there, &monotonic);
+    pthread_cond_init(&in->pull_there, NULL);
     pthread_cond_init(&in->room, NULL);
     pthread_condattr_destroy(&monotonic);
 }
@@ -36,7 +37,9 @@ static void free_list(struct intake_item *item) {
 void intake_fini(struct intake *in) {
     free_list(in->raw.first);
     free_list(in->ready.first);
+    free_list(in->pulls.first);
     pthread_cond_destroy(&in->room);
+    pthread_cond_destroy(&in->pull_there);
     pthread_cond_destroy(&in->ready_there);
     pthread_cond_destroy(&in->raw_there);
     pthread_mutex_destroy(&in->lock);
@@ -111,6 +114,7 @@ void intake_close(struct intake *in) {
     in->closed = true;
     pthread_cond_broadcast(&in->raw_there);
     pthread_cond_broadcast(&in->ready_there);
+    pthread_cond_broadcast(&in->pull_there);
     pthread_cond_broadcast(&in->room);
     pthread_mutex_unlock(&in->lock);
 }
@@ -127,27 +131,18 @@ struct intake_item *intake_take_raw(struct intake *in) {
 
 void intake_put_ready(struct intake *in, struct intake_item *item) {
     pthread_mutex_lock(&in->lock);
-    if (!in->ready.first)
+    bool pull = item->from.kind == TOPIC_PULL;
+    if (pull)
+        pthread_cond_signal(&in->pull_there);
+    else if (!in->ready.first)
         pthread_cond_signal(&in->ready_there);
-    append(&in->ready, item);
+    append(pull ? &in->pulls : &in->ready, item);
     in->undecoded--;
     if (item->envelope && item->envelope->size > item->size) {
         in->size += item->envelope->size - item->size;
         item->size_taken = item->envelope->size;
     }
     pthread_mutex_unlock(&in->lock);
-}
-
-static struct timespec after_ms(int ms) {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    ts.tv_sec += ms / 1000;
-    ts.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (ts.tv_nsec >= 1000000000) {
-        ts.tv_sec++;
-        ts.tv_nsec -= 1000000000;
-    }
-    return ts;
 }
 
 /* Cuts the list after as many messages as hold records_max records. */
@@ -166,6 +161,27 @@ static struct intake_item *cut(struct intake_list *list, size_t records_max) {
         last->next = NULL;
     }
     return first;
+}
+
+struct intake_item *intake_take_pull(struct intake *in) {
+    pthread_mutex_lock(&in->lock);
+    while (!in->pulls.first && !in->closed)
+        pthread_cond_wait(&in->pull_there, &in->lock);
+    struct intake_item *item = in->closed ? NULL : cut(&in->pulls, 1);
+    pthread_mutex_unlock(&in->lock);
+    return item;
+}
+
+static struct timespec after_ms(int ms) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    ts.tv_sec += ms / 1000;
+    ts.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (ts.tv_nsec >= 1000000000) {
+        ts.tv_sec++;
+        ts.tv_nsec -= 1000000000;
+    }
+    return ts;
 }
 
 struct intake_item *intake_take_ready(struct intake *in, size_t records_max, int wait_ms,

@@ -1,5 +1,6 @@
 /* What came from the broker and is not yet committed: bounded, in the order of arrival. The
- * transport puts, the decode thread decodes, the sync thread takes. */
+ * transport puts, the decode thread decodes, the sync thread takes records and the pull thread
+ * pulls. */
 #ifndef INTAKE_H
 #define INTAKE_H
 
@@ -31,8 +32,8 @@ struct intake_list {
 
 struct intake {
     pthread_mutex_t lock;
-    pthread_cond_t raw_there, ready_there, room;
-    struct intake_list raw, ready;
+    pthread_cond_t raw_there, ready_there, pull_there, room;
+    struct intake_list raw, ready, pulls;
     size_t count; /* messages in both lists and in the decoder's hands */
     size_t size;  /* their bytes */
     size_t undecoded;
@@ -52,13 +53,16 @@ void intake_close(struct intake *in);
 
 /* All that waits to be decoded; blocks until there is something. NULL once closed and empty. */
 struct intake_item *intake_take_raw(struct intake *in);
-/* Gives one back decoded, in order. */
+/* Gives one back decoded, in order; a pull goes to the pull thread. */
 void intake_put_ready(struct intake *in, struct intake_item *item);
 
 /* Up to `records_max` records' worth of decoded messages; waits up to wait_ms for the first, or
  * until intake_nudge. *ret_drained = closed, and nothing is left. */
 struct intake_item *intake_take_ready(struct intake *in, size_t records_max, int wait_ms,
                                       bool *ret_drained);
+/* The next pull; blocks until there is one. NULL once closed: phones ask
+ * again. */
+struct intake_item *intake_take_pull(struct intake *in);
 /* Wakes intake_take_ready. Any thread. */
 void intake_nudge(struct intake *in);
 /* Messages taken in and not yet committed. Any thread. */

@@ -1,0 +1,103 @@
+/* Pulls are answered by a thread of their own, which reads through its own connection: a phone that
+ * pulls a whole county does not keep others from their receipts. */
+#include "engine_internal.h"
+
+#include "log.h"
+#include "payload.h"
+
+#include <string.h>
+
+#define PULL_CACHE_KIB 4000 /* of SQLite's page cache: pages come from the system's */
+
+bool engine_pull_open(struct engine *g, struct err *e) {
+    const struct engine_options *o = &g->options;
+    g->pull_core = core_open(o->dir, o->schema_dir, o->clock, o->rng, e);
+    if (!g->pull_core)
+        return false;
+    char pragma[64];
+    snprintf(pragma, sizeof pragma, "PRAGMA cache_size = -%d", PULL_CACHE_KIB);
+    store_exec(g->pull_core->store, pragma);
+    g->pull_feed = feed_create(g->pull_core, e);
+    return g->pull_feed != NULL;
+}
+
+void engine_pull_close(struct engine *g) {
+    feed_destroy(g->pull_feed);
+    core_close(g->pull_core);
+}
+
+static void refuse_response_topic(struct buf *out) {
+    buf_clear(out);
+    buf_add_str(out, "{\"v\":1,\"req\":null,\"error\":{\"code\":\"malformed\","
+                     "\"zh\":\"应答主题不属于本设备\","
+                     "\"en\":\"the response topic is not below the device's own\"}}");
+}
+
+/* Where the answer goes: the response topic if it is the device's own, else its `changes`. */
+static bool answer_topic(struct engine *g, const struct intake_item *i,
+                         char topic[TOPIC_SIZE_MAX]) {
+    topic_down(topic, g->core->county, i->from.device, i->from.relay, "changes");
+    if (*i->from.relay || (!*i->response_topic && !i->response_too_long))
+        return true;
+    if (i->response_too_long ||
+        !topic_is_below_down(i->response_topic, g->core->county, i->from.device))
+        return false;
+    memcpy(topic, i->response_topic, TOPIC_SIZE_MAX);
+    return true;
+}
+
+static void answer_pull(struct engine *g, const struct intake_item *i) {
+    struct err e = {0};
+    char topic[TOPIC_SIZE_MAX];
+    struct buf page;
+    struct buf packed;
+    bool zlib = false;
+    int64_t started = clock_mono_us(g->options.clock);
+    buf_init(&page, FEED_PAGE_BUF_SIZE);
+    buf_init(&packed, FEED_PAGE_BUF_SIZE);
+    bool ok = true;
+    if (!answer_topic(g, i, topic))
+        refuse_response_topic(&page);
+    else
+        ok = feed_answer(g->pull_feed, i->from.device, i->payload, i->size, &page, &zlib, &e);
+    if (!ok)
+        log_line(LOG_ERROR, "pull device=%s: %s", i->from.device, e.msg);
+    const struct buf *out =
+        ok && zlib && payload_compress(page.data, page.size, &packed) ? &packed : &page;
+    if (ok)
+        sender_put(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
+                                                        .topic = topic,
+                                                        .payload = out->data,
+                                                        .size = out->size,
+                                                        .correlation = i->correlation,
+                                                        .correlation_size = i->correlation_size});
+    metrics_add(g->options.metrics, METRIC_PULLS, 1);
+    metrics_observe(g->options.metrics, HISTOGRAM_PULL_US,
+                    clock_mono_us(g->options.clock) - started);
+    buf_fini(&page);
+    buf_fini(&packed);
+}
+
+/* What the sync thread wrote since, and forms that were loaded anew. */
+static void catch_up(struct engine *g) {
+    struct err e = {0};
+    pthread_mutex_lock(&g->lock);
+    bool reload = g->pull_reload;
+    g->pull_reload = false;
+    pthread_mutex_unlock(&g->lock);
+    if (reload && (!core_reload(g->pull_core, &e) || !feed_reload(g->pull_feed, &e)))
+        log_line(LOG_ERROR, "pulls go on with the old forms: %s", e.msg);
+    if (store_changed_elsewhere(g->pull_core->store))
+        authority_forget(g->pull_core->authority);
+}
+
+void *engine_pull_thread(void *arg) {
+    struct engine *g = arg;
+    struct intake_item *item;
+    while ((item = intake_take_pull(&g->intake))) {
+        catch_up(g);
+        answer_pull(g, item);
+        intake_done(&g->intake, item);
+    }
+    return NULL;
+}
