@@ -200,7 +200,7 @@ static void settle_acts(struct core *c, const char *division, const char *author
     size_t size = strcmp(division + 6, "000000") == 0 ? 6
                   : strcmp(division + 9, "000") == 0  ? 9
                                                       : 12;
-    snprintf(last, sizeof last, "%.*s%s", (int)size, division, "999999" + (size - 6));
+    snprintf(last, sizeof last, "%.*s%s", (int)size, division, &"999999"[size - 6]);
     sqlite3_stmt *q = store_query(c->store, "record_acts");
     q_text(q, 1, division);
     q_text(q, 2, last);
