@@ -43,8 +43,8 @@ int main(int argc, char **argv) {
             run(t);
         if (pid < 0 || waitpid(pid, &status, 0) < 0)
             return 3;
-        bool ok = WIFEXITED(status) &&
-                  (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == PLAIN_SKIPPED);
+        bool ok =
+            WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == PLAIN_SKIPPED);
         printf("%s %s\n", ok ? "pass" : "FAIL", name);
         *(ok ? &passed : &failed) += 1;
     }

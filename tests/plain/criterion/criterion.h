@@ -100,6 +100,8 @@ extern int plain_failures; /* of the running test */
 #define cr_expect_str_eq(a, b, ...) PLAIN_STR(0, a, b, true, #a " equals " #b, __VA_ARGS__)
 #define cr_assert_str_neq(a, b, ...) PLAIN_STR(1, a, b, false, #a " differs from " #b, __VA_ARGS__)
 #define cr_expect_str_neq(a, b, ...) PLAIN_STR(0, a, b, false, #a " differs from " #b, __VA_ARGS__)
+#define cr_assert_arr_eq(a, b, size, ...)                                                          \
+    PLAIN_CHECK(1, memcmp(a, b, size) == 0, #a " equals " #b, __VA_ARGS__)
 #define cr_assert_fail(...) PLAIN_CHECK(1, 0, "failed", __VA_ARGS__)
 #define cr_expect_fail(...) PLAIN_CHECK(0, 0, "failed", __VA_ARGS__)
 #define PLAIN_LOG(...) (fprintf(stderr, __VA_ARGS__), fputc('\n', stderr))
