@@ -112,7 +112,9 @@ CREATE INDEX entity_subject ON entity(subject, kind);
 
 -- Which records write facts of which entity.
 CREATE TABLE fact_source(
-  kind TEXT NOT NULL, id TEXT NOT NULL, rec INTEGER NOT NULL, PRIMARY KEY(kind, id, rec)
+  kind TEXT NOT NULL, id TEXT NOT NULL, rec INTEGER NOT NULL,
+  facts INTEGER NOT NULL,                -- mask of the names of the facts (facts.c)
+  PRIMARY KEY(kind, id, rec)
 ) STRICT, WITHOUT ROWID;
 
 -- Assignments with the days on which they count for authority.

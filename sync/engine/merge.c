@@ -1,10 +1,8 @@
 #include "merge.h"
 
 #include "chain.h"
-#include "derive.h"
-#include "fold.h"
+#include "facts.h"
 #include "hlc.h"
-#include "payload.h"
 #include "place.h"
 #include "tenure.h"
 
@@ -59,128 +57,7 @@ static void add_id(struct ids *a, const unsigned char id[16]) {
     memcpy(a->list[a->count++], id, 16);
 }
 
-/* ---------------------------------------------------------------- facts */
-
-struct sources {
-    struct fold_source *list;
-    json_t **bodies;
-    char (*ids)[37];
-    char (*authors)[40];
-    struct fold_write *writes;
-    size_t count, write_count, write_capacity;
-};
-
-static void add_writes(struct sources *s, size_t i, const struct form *form) {
-    struct form_fact facts[FORM_WRITES_MAX];
-    size_t n = form_facts(form, json_object_get(s->bodies[i], "data"), facts);
-    if (s->write_count + n > s->write_capacity) {
-        s->write_capacity = (s->write_count + n) * 2;
-        s->writes = realloc(s->writes, s->write_capacity * sizeof *s->writes);
-        if (!s->writes)
-            abort();
-    }
-    for (size_t k = 0; k < n; k++)
-        s->writes[s->write_count++] = (struct fold_write){
-            .fact = facts[k].fact->name, .value = facts[k].value, .source = (void *)(uintptr_t)i};
-}
-
-static void grow_sources(struct sources *s) {
-    size_t n = s->count + 1;
-    s->list = realloc(s->list, n * sizeof *s->list);
-    s->bodies = realloc(s->bodies, n * sizeof(json_t *));
-    s->ids = realloc(s->ids, n * sizeof *s->ids);
-    s->authors = realloc(s->authors, n * sizeof *s->authors);
-    if (!s->list || !s->bodies || !s->ids || !s->authors)
-        abort();
-}
-
-/* Reads every record that writes facts of the entity. Arrays move while they grow, so writes name
- * their source by index until all are read. */
-static void load_sources(struct core *c, const char *kind, const char *id, struct sources *s) {
-    sqlite3_stmt *q = store_query(c->store, "fact_sources");
-    q_text(q, 1, kind);
-    q_text(q, 2, id);
-    while (q_row(c->store, q)) {
-        const struct form *form =
-            form_find(c->catalog, q_col(q, 3), strlen(q_col(q, 3)), sqlite3_column_int64(q, 4));
-        json_t *body = form ? json_loads(q_col(q, 6), 0, NULL) : NULL;
-        if (!body)
-            continue;
-        grow_sources(s);
-        size_t i = s->count++;
-        uuid_format(sqlite3_column_blob(q, 0), s->ids[i]);
-        snprintf(s->authors[i], sizeof s->authors[i], "%s", q_col(q, 2));
-        s->bodies[i] = body;
-        s->list[i] = (struct fold_source){.hlc = sqlite3_column_int64(q, 1),
-                                          .imported = strcmp(q_col(q, 2), IMPORT_AUTHOR) == 0,
-                                          .current = sqlite3_column_int(q, 5) == EFFECT_CURRENT,
-                                          .base = json_object_get(body, "base")};
-        add_writes(s, i, form);
-    }
-    for (size_t i = 0; i < s->count; i++) {
-        s->list[i].id = s->ids[i];
-        s->list[i].author = s->authors[i];
-    }
-    for (size_t k = 0; k < s->write_count; k++)
-        s->writes[k].source = &s->list[(uintptr_t)s->writes[k].source];
-}
-
-static void free_sources(struct sources *s) {
-    for (size_t i = 0; i < s->count; i++)
-        json_decref(s->bodies[i]);
-    free(s->list);
-    free((void *)s->bodies);
-    free(s->ids);
-    free(s->authors);
-    free(s->writes);
-}
-
-/* True once every fact that registers an entity of the kind has a value. */
-static bool registered(const struct core *c, const char *kind, const json_t *doc) {
-    bool any = false;
-    for (size_t i = 0; i < form_fact_count(c->catalog); i++) {
-        const struct fact *f = form_fact_at(c->catalog, i);
-        if (!f->required || strcmp(f->entity, kind) != 0)
-            continue;
-        const json_t *v = json_object_get(doc, f->name);
-        if (!v || json_is_null(v))
-            return false;
-        any = true;
-    }
-    return any || json_object_size(doc) > 0;
-}
-
-/* A cadre belongs to the first place of his scope; everything else to that of its record. */
-static const char *entity_place(const char *kind, const json_t *doc, const char *place) {
-    const char *first = strcmp(kind, "cadre") == 0
-                            ? json_string_value(json_array_get(json_object_get(doc, "scope"), 0))
-                            : NULL;
-    return first ? first : place;
-}
-
-/* Writes the entity if anything that phones see of it changed. */
-static void write_entity(struct core *c, const char *kind, const char *id, const char *place,
-                         const char *subject, const struct fold *f, bool gone) {
-    char *doc = payload_dump(f->doc);
-    char *seen = payload_dump(f->seen);
-    char *conflicts = payload_dump(f->conflicts);
-    sqlite3_stmt *q = store_query(c->store, "entity_set");
-    q_text(q, 1, kind);
-    q_text(q, 2, id);
-    q_text(q, 3, entity_place(kind, f->doc, place));
-    q_text(q, 4, subject);
-    q_int(q, 5, registered(c, kind, f->doc));
-    q_int(q, 6, strcmp(kind, "person") == 0 ? 2 : 1);
-    q_text(q, 7, doc);
-    q_text(q, 8, seen);
-    q_text(q, 9, conflicts);
-    q_text(q, 10, gone ? "void" : "");
-    q_int(q, 11, store_next_rev(c->store));
-    q_done(c->store, q);
-    free(doc);
-    free(seen);
-    free(conflicts);
-}
+/* ---------------------------------------------------------------- authority that changed */
 
 static void effect_changed(struct core *c, const struct logged *r);
 
@@ -240,94 +117,14 @@ static void settle_authority(struct core *c, const char *kind, const char *subje
     core_authority_changed(c);
 }
 
-static void refold(struct core *c, const char *kind, const char *id, const char *place,
-                   const char *subject) {
-    struct sources s = {0};
-    load_sources(c, kind, id, &s);
-    bool any_current = false;
-    for (size_t i = 0; i < s.count; i++)
-        any_current = any_current || s.list[i].current;
-    struct fold f = fold_make(s.writes, s.write_count);
-    /* Households and persons that somebody mentioned stay, without facts. */
-    bool gone = !any_current && strcmp(kind, "household") != 0 && strcmp(kind, "person") != 0;
-    write_entity(c, kind, id, place, subject, &f, gone);
-    fold_fini(&f);
-    free_sources(&s);
-    settle_authority(c, kind, subject);
-}
-
-/* The entity whose facts a record writes. */
-static bool entity_of(const struct form *form, const char *subject, const json_t *data, char *out) {
-    return form->entity && form->write_count &&
-           form_entity_id(form, subject, data, out, FORM_ENTITY_ID_SIZE);
-}
-
-/* What an entity is about: the household, or the subject itself. */
-static const char *about(const struct subject *at, const char *subject) {
-    return *at->household ? at->household : subject;
-}
-
-static bool entity_known(struct core *c, const char *kind, const char *id) {
-    sqlite3_stmt *q = store_query(c->store, "entity_known");
-    q_text(q, 1, kind);
-    q_text(q, 2, id);
-    bool known = q_row(c->store, q);
-    q_end(q);
-    return known;
-}
-
-/* Views of households count a new one from now on, whichever forms they name. */
-static void touch_new(struct core *c, const char *household) {
-    if (*household)
-        store_dirty(c->store, "household", household, INT64_C(1) << DERIVE_ALL_FORMS_BIT);
-}
-
-/* The first record of an entity: it alone makes the facts. */
-static void begin_entity(struct core *c, const struct record *r, const char *id, const char *place,
-                         const struct form_fact *facts, size_t count) {
-    const struct fold_source source = {
-        .id = r->id, .hlc = r->hlc, .author = r->author, .imported = true, .current = true};
-    struct fold_write writes[FORM_WRITES_MAX];
-    for (size_t i = 0; i < count; i++)
-        writes[i] = (struct fold_write){facts[i].fact->name, facts[i].value, &source};
-    struct fold f = fold_make(writes, count);
-    write_entity(c, r->form->entity, id, place, about(&r->place, r->subject), &f, false);
-    fold_fini(&f);
-    touch_new(c, r->place.household);
-    settle_authority(c, r->form->entity, about(&r->place, r->subject));
-}
-
-/* True if the record wrote facts of its own subject's entity. */
-static bool write_facts(struct core *c, const struct record *r, int64_t rec, const char *place) {
-    const json_t *data = json_object_get(r->json, "data");
+static void write_facts(struct core *c, const struct record *r, int64_t rec, const char *place,
+                        bool *ret_own) {
     char id[FORM_ENTITY_ID_SIZE];
-    struct form_fact facts[FORM_WRITES_MAX];
-    if (!entity_of(r->form, r->subject, data, id))
-        return false;
-    size_t count = form_facts(r->form, data, facts);
-    if (count == 0)
-        return false;
-    sqlite3_stmt *q = store_query(c->store, "fact_source_add");
-    q_text(q, 1, r->form->entity);
-    q_text(q, 2, id);
-    q_int(q, 3, rec);
-    q_done(c->store, q);
-    if (entity_known(c, r->form->entity, id))
-        refold(c, r->form->entity, id, place, about(&r->place, r->subject));
-    else
-        begin_entity(c, r, id, place, facts, count);
-    return strcmp(id, r->subject) == 0;
-}
-
-/* A household or person exists from the first record that names it. */
-static void mention(struct core *c, const char *kind, const char *id, const char *place,
-                    const char *household) {
-    if (entity_known(c, kind, id))
+    *ret_own = false;
+    if (!facts_write(c, r, rec, place, id))
         return;
-    struct fold f = {json_object(), json_object(), json_array()};
-    write_entity(c, kind, id, place, household, &f, false);
-    fold_fini(&f);
-    touch_new(c, household);
+    *ret_own = strcmp(id, r->subject) == 0;
+    settle_authority(c, r->form->entity, facts_about(&r->place, r->subject));
 }
 
 /* ---------------------------------------------------------------- links between records */
@@ -369,9 +166,14 @@ static void effect_changed(struct core *c, const struct logged *r) {
     if (!r->form->entity)
         return;
     json_t *body = logged_body(c, r->rec);
+    const json_t *data = json_object_get(body, "data");
+    struct form_fact facts[FORM_WRITES_MAX];
     char id[FORM_ENTITY_ID_SIZE];
-    if (entity_of(r->form, r->subject, json_object_get(body, "data"), id))
-        refold(c, r->form->entity, id, r->place, about(&r->at, r->subject));
+    if (facts_entity(r->form, r->subject, data, id)) {
+        int64_t mask = facts_mask(facts, form_facts(r->form, data, facts));
+        facts_refold(c, r->form->entity, id, r->place, facts_about(&r->at, r->subject), mask);
+        settle_authority(c, r->form->entity, facts_about(&r->at, r->subject));
+    }
     json_decref(body);
 }
 
@@ -450,11 +252,12 @@ void merge_stored(struct core *c, const struct record *r, int64_t rec, const str
     bool about_record = where->at.kinds & SUBJECT_RECORD;
     if (released)
         set_place(c, rec, where->code);
-    bool own = write_facts(c, r, rec, where->code);
+    bool own;
+    write_facts(c, r, rec, where->code, &own);
     if ((r->place.kinds & SUBJECT_PERSON) && !own)
-        mention(c, "person", r->subject, where->code, r->place.household);
+        facts_mention(c, "person", r->subject, where->code, r->place.household);
     if (*where->at.household && !(own && (r->place.kinds & SUBJECT_HOUSEHOLD)))
-        mention(c, "household", where->at.household, where->code, where->at.household);
+        facts_mention(c, "household", where->at.household, where->code, where->at.household);
     if (r->has_amends && (!logged_get(c, r->amends, &amended) || amended.outcome != OUTCOME_STORED))
         await_record(c, r->amends, r->id_bytes);
     if (r->has_amends || about_record || released)

@@ -64,8 +64,10 @@ SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, 
 
 -- name: record_acts
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record
+  INDEXED BY record_acts
   WHERE place BETWEEN ?1 AND ?2 AND (?3 = '' OR author = ?3) AND outcome = 1
-    AND (length(subject) = 36 OR subject GLOB 'T-*-????????-????-7???-????-????????????-*');
+    AND (length(subject) = 36
+      OR subject GLOB 'T-*-????????-????-7???-????-????????????-*');
 
 -- name: record_body
 SELECT body FROM record WHERE rec = ?1;
@@ -100,12 +102,15 @@ INSERT INTO refusal(device, via, received_ms, payload_sha256, problems, body)
   VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(device, payload_sha256) DO NOTHING;
 
 -- name: fact_source_add
-INSERT INTO fact_source(kind, id, rec) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING;
+INSERT INTO fact_source(kind, id, rec, facts) VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING;
 
 -- name: fact_sources
 SELECT r.id, r.hlc, r.author, r.form, r.fv, r.effect, unsealed(r.body)
   FROM fact_source f CROSS JOIN record r ON r.rec = f.rec
-  WHERE f.kind = ?1 AND f.id = ?2 AND r.outcome = 1;
+  WHERE f.kind = ?1 AND f.id = ?2 AND f.facts & ?3 AND r.outcome = 1;
+
+-- name: entity_facts
+SELECT doc, seen, conflicts FROM entity WHERE kind = ?1 AND id = ?2;
 
 -- name: entity_known
 SELECT 1 FROM entity WHERE kind = ?1 AND id = ?2;

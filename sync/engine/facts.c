@@ -1,0 +1,299 @@
+#include "facts.h"
+
+#include "derive.h"
+#include "fold.h"
+#include "hlc.h"
+#include "logged.h"
+#include "payload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t name_bit(const char *name) {
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (const char *p = name; *p; p++)
+        h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    return (int64_t)(UINT64_C(1) << ((h ^ (h >> 32)) & 63));
+}
+
+int64_t facts_mask(const struct form_fact *facts, size_t count) {
+    int64_t mask = 0;
+    for (size_t i = 0; i < count; i++)
+        mask |= name_bit(facts[i].fact->name);
+    return mask;
+}
+
+/* ---------------------------------------------------------------- the writes of an entity */
+
+struct sources {
+    struct fold_source *list;
+    json_t **bodies;
+    char (*ids)[37];
+    char (*authors)[40];
+    struct fold_write *writes;
+    size_t count, write_count, write_capacity;
+};
+
+static void add_writes(struct sources *s, size_t i, const struct form *form, int64_t mask) {
+    struct form_fact facts[FORM_WRITES_MAX];
+    size_t n = form_facts(form, json_object_get(s->bodies[i], "data"), facts);
+    if (s->write_count + n > s->write_capacity) {
+        s->write_capacity = (s->write_count + n) * 2;
+        s->writes = realloc(s->writes, s->write_capacity * sizeof *s->writes);
+        if (!s->writes)
+            abort();
+    }
+    for (size_t k = 0; k < n; k++) {
+        if (name_bit(facts[k].fact->name) & mask)
+            s->writes[s->write_count++] = (struct fold_write){.fact = facts[k].fact->name,
+                                                              .value = facts[k].value,
+                                                              .source = (void *)(uintptr_t)i};
+    }
+}
+
+static void grow_sources(struct sources *s) {
+    size_t n = s->count + 1;
+    s->list = realloc(s->list, n * sizeof *s->list);
+    s->bodies = realloc(s->bodies, n * sizeof(json_t *));
+    s->ids = realloc(s->ids, n * sizeof *s->ids);
+    s->authors = realloc(s->authors, n * sizeof *s->authors);
+    if (!s->list || !s->bodies || !s->ids || !s->authors)
+        abort();
+}
+
+/* Reads every record that writes facts of the mask. Arrays move while they grow, so writes name
+ * their source by index until all are read. */
+static void load_sources(struct core *c, const char *kind, const char *id, int64_t mask,
+                         struct sources *s) {
+    sqlite3_stmt *q = store_query(c->store, "fact_sources");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    q_int(q, 3, mask);
+    while (q_row(c->store, q)) {
+        const struct form *form =
+            form_find(c->catalog, q_col(q, 3), strlen(q_col(q, 3)), sqlite3_column_int64(q, 4));
+        json_t *body = form ? json_loads(q_col(q, 6), 0, NULL) : NULL;
+        if (!body)
+            continue;
+        grow_sources(s);
+        size_t i = s->count++;
+        uuid_format(sqlite3_column_blob(q, 0), s->ids[i]);
+        snprintf(s->authors[i], sizeof s->authors[i], "%s", q_col(q, 2));
+        s->bodies[i] = body;
+        s->list[i] = (struct fold_source){.hlc = sqlite3_column_int64(q, 1),
+                                          .imported = strcmp(q_col(q, 2), IMPORT_AUTHOR) == 0,
+                                          .current = sqlite3_column_int(q, 5) == EFFECT_CURRENT,
+                                          .base = json_object_get(body, "base")};
+        add_writes(s, i, form, mask);
+    }
+    for (size_t i = 0; i < s->count; i++) {
+        s->list[i].id = s->ids[i];
+        s->list[i].author = s->authors[i];
+    }
+    for (size_t k = 0; k < s->write_count; k++)
+        s->writes[k].source = &s->list[(uintptr_t)s->writes[k].source];
+}
+
+static void free_sources(struct sources *s) {
+    for (size_t i = 0; i < s->count; i++)
+        json_decref(s->bodies[i]);
+    free(s->list);
+    free((void *)s->bodies);
+    free(s->ids);
+    free(s->authors);
+    free(s->writes);
+}
+
+/* ---------------------------------------------------------------- the entity */
+
+/* True once every fact that registers an entity of the kind has a value. */
+static bool registered(const struct core *c, const char *kind, const json_t *doc) {
+    bool any = false;
+    for (size_t i = 0; i < form_fact_count(c->catalog); i++) {
+        const struct fact *f = form_fact_at(c->catalog, i);
+        if (!f->required || strcmp(f->entity, kind) != 0)
+            continue;
+        const json_t *v = json_object_get(doc, f->name);
+        if (!v || json_is_null(v))
+            return false;
+        any = true;
+    }
+    return any || json_object_size(doc) > 0;
+}
+
+/* A cadre belongs to the first place of his scope; everything else to that of its record. */
+static const char *entity_place(const char *kind, const json_t *doc, const char *place) {
+    const char *first = strcmp(kind, "cadre") == 0
+                            ? json_string_value(json_array_get(json_object_get(doc, "scope"), 0))
+                            : NULL;
+    return first ? first : place;
+}
+
+/* Writes the entity if anything that phones see of it changed. */
+static void write_entity(struct core *c, const char *kind, const char *id, const char *place,
+                         const char *subject, const struct fold *f, bool gone) {
+    char *doc = payload_dump(f->doc);
+    char *seen = payload_dump(f->seen);
+    char *conflicts = payload_dump(f->conflicts);
+    sqlite3_stmt *q = store_query(c->store, "entity_set");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    q_text(q, 3, entity_place(kind, f->doc, place));
+    q_text(q, 4, subject);
+    q_int(q, 5, registered(c, kind, f->doc));
+    q_int(q, 6, strcmp(kind, "person") == 0 ? 2 : 1);
+    q_text(q, 7, doc);
+    q_text(q, 8, seen);
+    q_text(q, 9, conflicts);
+    q_text(q, 10, gone ? "void" : "");
+    q_int(q, 11, store_next_rev(c->store));
+    q_done(c->store, q);
+    free(doc);
+    free(seen);
+    free(conflicts);
+}
+
+/* What the entity says besides the facts of the mask. */
+static struct fold load_others(struct core *c, const char *kind, const char *id, int64_t mask) {
+    struct fold f = {NULL, NULL, NULL};
+    sqlite3_stmt *q = store_query(c->store, "entity_facts");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    if (mask != FACTS_ALL && q_row(c->store, q)) {
+        f.doc = json_loads(q_col(q, 0), 0, NULL);
+        f.seen = json_loads(q_col(q, 1), 0, NULL);
+        f.conflicts = json_loads(q_col(q, 2), 0, NULL);
+    }
+    q_end(q);
+    f.doc = f.doc ? f.doc : json_object();
+    f.seen = f.seen ? f.seen : json_object();
+    f.conflicts = f.conflicts ? f.conflicts : json_array();
+    return f;
+}
+
+static void drop_facts(json_t *object, int64_t mask) {
+    const char *name;
+    json_t *v;
+    void *next;
+    json_object_foreach_safe(object, next, name, v) {
+        if (name_bit(name) & mask)
+            json_object_del(object, name);
+    }
+}
+
+static const char *fact_of(const json_t *conflict) {
+    const char *name = json_string_value(json_object_get(conflict, "fact"));
+    return name ? name : "";
+}
+
+/* Both lists are in the order of facts, and no fact is in both. */
+static json_t *merge_conflicts(const json_t *others, const json_t *folded, int64_t mask) {
+    json_t *all = json_array();
+    size_t k = 0;
+    for (size_t i = 0; i < json_array_size(others); i++) {
+        json_t *other = json_array_get(others, i);
+        if (name_bit(fact_of(other)) & mask)
+            continue;
+        for (; k < json_array_size(folded) &&
+               strcmp(fact_of(json_array_get(folded, k)), fact_of(other)) < 0;
+             k++)
+            json_array_append(all, json_array_get(folded, k));
+        json_array_append(all, other);
+    }
+    for (; k < json_array_size(folded); k++)
+        json_array_append(all, json_array_get(folded, k));
+    return all;
+}
+
+void facts_refold(struct core *c, const char *kind, const char *id, const char *place,
+                  const char *subject, int64_t mask) {
+    struct sources s = {0};
+    load_sources(c, kind, id, mask, &s);
+    struct fold folded = fold_make(s.writes, s.write_count);
+    struct fold f = load_others(c, kind, id, mask);
+    drop_facts(f.doc, mask);
+    drop_facts(f.seen, mask);
+    json_object_update(f.doc, folded.doc);
+    json_object_update(f.seen, folded.seen);
+    json_t *conflicts = merge_conflicts(f.conflicts, folded.conflicts, mask);
+    json_decref(f.conflicts);
+    f.conflicts = conflicts;
+    /* Households and persons that somebody mentioned stay, without facts. */
+    bool gone = json_object_size(f.doc) == 0 && strcmp(kind, "household") != 0 &&
+                strcmp(kind, "person") != 0;
+    write_entity(c, kind, id, place, subject, &f, gone);
+    fold_fini(&f);
+    fold_fini(&folded);
+    free_sources(&s);
+}
+
+bool facts_entity(const struct form *form, const char *subject, const json_t *data, char *out) {
+    return form->entity && form->write_count &&
+           form_entity_id(form, subject, data, out, FORM_ENTITY_ID_SIZE);
+}
+
+const char *facts_about(const struct subject *at, const char *subject) {
+    return *at->household ? at->household : subject;
+}
+
+static bool entity_known(struct core *c, const char *kind, const char *id) {
+    sqlite3_stmt *q = store_query(c->store, "entity_known");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    bool known = q_row(c->store, q);
+    q_end(q);
+    return known;
+}
+
+/* Views of households count a new one from now on, whichever forms they name. */
+static void touch_new(struct core *c, const char *household) {
+    if (*household)
+        store_dirty(c->store, "household", household, INT64_C(1) << DERIVE_ALL_FORMS_BIT);
+}
+
+/* The first record of an entity: it alone makes the facts. */
+static void begin_entity(struct core *c, const struct record *r, const char *id, const char *place,
+                         const struct form_fact *facts, size_t count) {
+    const struct fold_source source = {
+        .id = r->id, .hlc = r->hlc, .author = r->author, .imported = true, .current = true};
+    struct fold_write writes[FORM_WRITES_MAX];
+    for (size_t i = 0; i < count; i++)
+        writes[i] = (struct fold_write){facts[i].fact->name, facts[i].value, &source};
+    struct fold f = fold_make(writes, count);
+    write_entity(c, r->form->entity, id, place, facts_about(&r->place, r->subject), &f, false);
+    fold_fini(&f);
+    touch_new(c, r->place.household);
+}
+
+bool facts_write(struct core *c, const struct record *r, int64_t rec, const char *place,
+                 char ret_id[FORM_ENTITY_ID_SIZE]) {
+    const json_t *data = json_object_get(r->json, "data");
+    struct form_fact facts[FORM_WRITES_MAX];
+    if (!facts_entity(r->form, r->subject, data, ret_id))
+        return false;
+    size_t count = form_facts(r->form, data, facts);
+    if (count == 0)
+        return false;
+    int64_t mask = facts_mask(facts, count);
+    sqlite3_stmt *q = store_query(c->store, "fact_source_add");
+    q_text(q, 1, r->form->entity);
+    q_text(q, 2, ret_id);
+    q_int(q, 3, rec);
+    q_int(q, 4, mask);
+    q_done(c->store, q);
+    if (entity_known(c, r->form->entity, ret_id))
+        facts_refold(c, r->form->entity, ret_id, place, facts_about(&r->place, r->subject), mask);
+    else
+        begin_entity(c, r, ret_id, place, facts, count);
+    return true;
+}
+
+void facts_mention(struct core *c, const char *kind, const char *id, const char *place,
+                   const char *household) {
+    if (entity_known(c, kind, id))
+        return;
+    struct fold f = {json_object(), json_object(), json_array()};
+    write_entity(c, kind, id, place, household, &f, false);
+    fold_fini(&f);
+    touch_new(c, household);
+}
