@@ -70,7 +70,7 @@ static bool agrees(const struct schema *s, const json_t *data, bool valid) {
 
 static void run_test(const char *group, const struct schema *s, const struct err *e,
                      const json_t *test) {
-    char name[NAME_SIZE_MAX];
+    char name[2 * NAME_SIZE_MAX];
     snprintf(name, sizeof name, "%s: %s", group,
              json_string_value(json_object_get(test, "description")));
     bool right =
