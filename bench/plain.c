@@ -53,8 +53,9 @@ static void open_database(struct plain *p, const char *path) {
         p, "INSERT INTO record(id, form, fv, outcome, effect, subject, place, hlc, author, device,"
            " seq, via, received_ms, rev, class, body)"
            " VALUES(?1, ?2, 1, 1, 1, ?3, ?4, ?5, ?6, ?7, ?8, '', ?9, ?10, 0, ?11)");
-    p->source = prepare(p, "INSERT INTO fact_source(kind, id, rec) VALUES('household', ?1, ?2)"
-                           " ON CONFLICT DO NOTHING");
+    p->source =
+        prepare(p, "INSERT INTO fact_source(kind, id, rec, facts) VALUES('household', ?1, ?2, 1)"
+                   " ON CONFLICT DO NOTHING");
     p->entity = prepare(
         p, "INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, seen,"
            " conflicts, checks, gone, rev)"
