@@ -256,9 +256,14 @@ static void transport_hold(struct transport *t, bool holding) {
     pthread_mutex_unlock(&t->lock);
 }
 
+#define WAIT_S 60
+
 /* Waits until a message from `from` on is about the topic (its end) and holds the text; returns its
- * place. Criterion's own timeout ends a wait that is in vain. */
+ * place. */
 static size_t wait_sent(struct transport *t, size_t from, const char *topic, const char *text) {
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += WAIT_S;
     pthread_mutex_lock(&t->lock);
     for (size_t i = from;;) {
         for (; i < t->count; i++) {
@@ -271,7 +276,8 @@ static size_t wait_sent(struct transport *t, size_t from, const char *topic, con
                 return i;
             }
         }
-        pthread_cond_wait(&t->changed, &t->lock);
+        cr_assert_eq(pthread_cond_timedwait(&t->changed, &t->lock, &until), 0, "never came: %s %s",
+                     topic, text);
     }
 }
 
@@ -323,7 +329,7 @@ static void check_acked(struct sender *s, size_t last) {
     free(seen);
 }
 
-Test(sender, publishes_in_order_within_the_window, .timeout = 60) {
+Test(sender, publishes_in_order_within_the_window) {
     struct sender s;
     struct transport *t = sender_begin(&s, 10, 0);
     put_rows(&s, 1, 500);
@@ -338,7 +344,7 @@ Test(sender, publishes_in_order_within_the_window, .timeout = 60) {
     sender_fini(&s);
 }
 
-Test(sender, what_failed_is_published_again, .timeout = 60) {
+Test(sender, what_failed_is_published_again) {
     struct sender s;
     struct transport *t = sender_begin(&s, 5, 3);
     sender_up(&s);
@@ -351,7 +357,7 @@ Test(sender, what_failed_is_published_again, .timeout = 60) {
     sender_fini(&s);
 }
 
-Test(sender, nothing_goes_out_while_the_connection_is_gone, .timeout = 60) {
+Test(sender, nothing_goes_out_while_the_connection_is_gone) {
     struct sender s;
     struct transport *t = sender_begin(&s, 10, 0);
     sender_up(&s);
@@ -368,7 +374,7 @@ Test(sender, nothing_goes_out_while_the_connection_is_gone, .timeout = 60) {
     sender_fini(&s);
 }
 
-Test(sender, room_counts_what_is_in_flight, .timeout = 60) {
+Test(sender, room_counts_what_is_in_flight) {
     struct sender s;
     struct transport *t = sender_begin(&s, 100, 0);
     transport_hold(t, true);
@@ -385,7 +391,7 @@ Test(sender, room_counts_what_is_in_flight, .timeout = 60) {
     sender_fini(&s);
 }
 
-Test(sender, volatile_messages_are_forgotten_by_themselves, .timeout = 60) {
+Test(sender, volatile_messages_are_forgotten_by_themselves) {
     struct sender s;
     size_t count;
     struct transport *t = sender_begin(&s, 10, 2);
@@ -508,7 +514,7 @@ static void look_for_record(void *ctx, const struct outgoing *o) {
     json_decref(v);
 }
 
-Test(engine, a_receipt_follows_the_commit_and_is_repeated_until_it_is_taken, .timeout = 120) {
+Test(engine, a_receipt_follows_the_commit_and_is_repeated_until_it_is_taken) {
     struct machine m;
     machine_create(&m);
     machine_start(&m, 4, 2, look_for_record);
@@ -526,7 +532,7 @@ Test(engine, a_receipt_follows_the_commit_and_is_repeated_until_it_is_taken, .ti
     machine_destroy(&m);
 }
 
-Test(engine, what_was_not_acknowledged_is_published_after_a_restart, .timeout = 120) {
+Test(engine, what_was_not_acknowledged_is_published_after_a_restart) {
     struct machine m;
     machine_create(&m);
     machine_start(&m, 100, 0, NULL);
@@ -554,7 +560,7 @@ static struct sent *retained_of(struct transport *t, const char *topic) {
     return found;
 }
 
-Test(engine, the_broker_ends_with_the_newest_of_every_retained_topic, .timeout = 120) {
+Test(engine, the_broker_ends_with_the_newest_of_every_retained_topic) {
     struct machine m;
     machine_create(&m);
     machine_start(&m, 3, 3, NULL);
@@ -583,7 +589,7 @@ Test(engine, the_broker_ends_with_the_newest_of_every_retained_topic, .timeout =
     machine_destroy(&m);
 }
 
-Test(engine, retained_topics_are_made_to_agree_with_the_database, .timeout = 120) {
+Test(engine, retained_topics_are_made_to_agree_with_the_database) {
     struct machine m;
     machine_create(&m);
     machine_start(&m, 50, 0, NULL);
