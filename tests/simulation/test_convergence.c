@@ -324,6 +324,37 @@ static void finish(struct play *p, struct result *r) {
     check_rebuild(p);
 }
 
+/* ---------------------------------------------------------------- atomic envelopes */
+
+/* 0 = the log does not know the record. */
+static int outcome_of(struct play *p, const char *id) {
+    unsigned char bytes[16];
+    sqlite3_stmt *q = store_query(p->core->store, "record_by_id");
+    uuid7_parse(id, strlen(id), bytes);
+    q_blob(q, 1, bytes, 16);
+    int outcome = q_row(p->core->store, q) ? sqlite3_column_int(q, 4) : 0;
+    q_end(q);
+    return outcome;
+}
+
+/* All of an atomic envelope is stored, or nothing of it. */
+static void check_groups(struct play *p, const struct making *m) {
+    for (size_t group = 1; group <= m->groups; group++) {
+        size_t stored = 0;
+        size_t others = 0;
+        for (size_t i = 0; i < m->count; i++) {
+            if (m->list[i].group != group)
+                continue;
+            if (outcome_of(p, m->list[i].id) == 1)
+                stored++;
+            else
+                others++;
+        }
+        if (stored && others)
+            fail_play("an atomic envelope", "only a part of it is stored");
+    }
+}
+
 /* ---------------------------------------------------------------- rounds */
 
 struct totals {
@@ -344,6 +375,7 @@ static void play_order(const char *base, const struct making *m, struct rng_seed
     size_t n = arrange(m, chance, how, order);
     feed(&p, m, order, n);
     finish(&p, r);
+    check_groups(&p, m);
     t->conflicts += oracle_check(store_db(p.core->store));
     t->restarts += p.restarts;
     t->rollbacks += p.rollbacks;
