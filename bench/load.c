@@ -34,11 +34,13 @@ struct connection {
 struct load {
     const char *county;
     struct bench_phones phones;
+    struct bench_phone bare; /* the server's user, when there is a bare subscriber in its place */
     struct bench_message *messages;
     size_t message_count;
     size_t window;
     double rate; /* messages a second, 0 = as fast as acknowledged */
     struct connection *connections;
+    size_t connection_count;
     int epoll;
     size_t subscribed, acked, published;
     size_t stored, other; /* receipts */
@@ -75,7 +77,7 @@ static void send_connect(struct connection *c) {
     add_text(&c->out, "MQTT");
     buf_add_char(&c->out, 4);
     buf_add_char(&c->out, (char)0xc2); /* user name, password, clean session */
-    add_short(&c->out, 0); /* no keep-alive: it may wait long for receipts */
+    add_short(&c->out, 0);             /* no keep-alive: it may wait long for receipts */
     add_text(&c->out, p->device);
     add_text(&c->out, p->device);
     add_text(&c->out, p->password);
@@ -83,7 +85,10 @@ static void send_connect(struct connection *c) {
 
 static void send_subscribe(const struct load *l, struct connection *c) {
     char topic[128];
-    snprintf(topic, sizeof topic, "zf/1/%s/down/%s/receipts", l->county, c->phone->device);
+    if (c->phone == &l->bare)
+        snprintf(topic, sizeof topic, "zf/1/%s/up/+/records", l->county);
+    else
+        snprintf(topic, sizeof topic, "zf/1/%s/down/%s/receipts", l->county, c->phone->device);
     add_header(&c->out, 0x82, 2 + 2 + strlen(topic) + 1);
     add_short(&c->out, 1);
     add_text(&c->out, topic);
@@ -118,16 +123,33 @@ static size_t count_of(const char *text, size_t size, const char *what) {
 }
 
 /* The greatest seq of the receipt tells which message it answers, when each has one record. */
-static void note_latency(struct load *l, const struct connection *c, const char *text, size_t size,
-                         double now) {
+static void note_latency(struct load *l, size_t phone, const char *text, size_t size, double now) {
     const char *end = text + size;
     while ((text = memmem(text, (size_t)(end - text), "\"seq\":", 6)) != NULL) {
         text += 6;
         size_t seq = strtoul(text, NULL, 10);
-        size_t i = (size_t)(c - l->connections) + (seq - 1) * l->phones.count;
+        size_t i = phone + (seq - 1) * l->phones.count;
         if (seq && i < l->message_count && l->latency_count < LATENCIES_MAX)
             l->latencies[l->latency_count++] = (uint32_t)((now - l->sent_s[i]) * 1e6);
     }
+}
+
+/* The phone that an up/{device}/records topic names. */
+static size_t phone_of(const struct load *l, const char *topic, size_t size) {
+    for (size_t i = 0; i < l->phones.count; i++) {
+        const char *device = l->phones.list[i].device;
+        if (memmem(topic, size, device, strlen(device)))
+            return i;
+    }
+    return 0;
+}
+
+/* What the bare subscriber hears: the records themselves. */
+static void take_bare(struct load *l, const char *topic, size_t topic_size, const char *text,
+                      size_t size) {
+    l->last_s = bench_seconds();
+    l->stored++;
+    note_latency(l, phone_of(l, topic, topic_size), text, size, l->last_s);
 }
 
 static void take_publish(struct load *l, struct connection *c, unsigned char first,
@@ -141,6 +163,10 @@ static void take_publish(struct load *l, struct connection *c, unsigned char fir
         at += 2;
     }
     const char *text = (const char *)p + at;
+    if (c->phone == &l->bare) {
+        take_bare(l, (const char *)p + 2, topic, text, size - at);
+        return;
+    }
     size_t all = count_of(text, size - at, "\"outcome\":");
     size_t stored = count_of(text, size - at, "\"outcome\":\"stored\"");
     if (all > stored && l->other == 0)
@@ -149,7 +175,7 @@ static void take_publish(struct load *l, struct connection *c, unsigned char fir
     l->other += all - stored;
     l->last_s = now;
     if (l->latencies)
-        note_latency(l, c, text, size - at, now);
+        note_latency(l, (size_t)(c - l->connections), text, size - at, now);
 }
 
 static void take_packet(struct load *l, struct connection *c, unsigned char first,
@@ -248,8 +274,9 @@ static void open_connection(struct load *l, size_t i, int port) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int one = 1;
     a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    c->phone = &l->phones.list[i];
-    c->next = i;
+    bool bare = i == l->phones.count; /* behind the phones; publishes nothing */
+    c->phone = bare ? &l->bare : &l->phones.list[i];
+    c->next = bare ? l->message_count : i;
     buf_init(&c->out, PACKET_SIZE_MAX * 4);
     buf_init(&c->in, PACKET_SIZE_MAX);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -300,7 +327,7 @@ static void print_latencies(struct load *l) {
 
 static int run(struct load *l, size_t receipts) {
     bool going = true;
-    while (going && l->subscribed < l->phones.count)
+    while (going && l->subscribed < l->connection_count)
         going = turn(l);
     printf("ready\n");
     fflush(stdout);
@@ -320,7 +347,9 @@ static int run(struct load *l, size_t receipts) {
 }
 
 /* --port N --county C --phones FILE --messages N --records K --seed X --time MS [--window 10]
- * [--receipts 1] [--rate R]. Says "ready", waits for a line, then publishes. */
+ * [--receipts 1] [--rate R] [--bare PASSWORD]. With --bare there is no server: a
+ * subscriber in this process hears the records in its place. Says "ready", waits for a line, then
+ * publishes. */
 int main(int argc, char **argv) {
     static struct load l;
     l.county = bench_option(argc, argv, "--county", NULL);
@@ -336,14 +365,18 @@ int main(int argc, char **argv) {
     l.message_count = order.messages;
     l.messages = bench_messages_make(&l.phones, &order);
     l.sent_s = calloc(order.messages, sizeof *l.sent_s);
-    l.connections = calloc(l.phones.count, sizeof *l.connections);
+    const char *password = bench_option(argc, argv, "--bare", "");
+    snprintf(l.bare.device, sizeof l.bare.device, "zoufang");
+    snprintf(l.bare.password, sizeof l.bare.password, "%s", password);
+    l.connection_count = l.phones.count + (*password != '\0');
+    l.connections = calloc(l.connection_count, sizeof *l.connections);
     if (order.records_each == 1 && receipts)
         l.latencies = calloc(LATENCIES_MAX, sizeof *l.latencies);
     if (!l.sent_s || !l.connections)
         abort();
     l.epoll = epoll_create1(EPOLL_CLOEXEC);
     int port = atoi(bench_option(argc, argv, "--port", NULL));
-    for (size_t i = 0; i < l.phones.count; i++)
+    for (size_t i = 0; i < l.connection_count; i++)
         open_connection(&l, i, port);
     return run(&l, receipts ? order.messages * order.records_each : 0);
 }
