@@ -12,6 +12,7 @@
 #include "derive.h"
 #include "digest.h"
 #include "merge.h"
+#include "payload.h"
 #include "pipeline.h"
 #include "scope.h"
 
@@ -127,15 +128,32 @@ struct letter {
     bool atomic;
 };
 
+/* The same JSON is written in several ways, and compressed or not. */
+static char *write_text(struct play *p, const json_t *envelope) {
+    static const size_t ways[] = {JSON_COMPACT, JSON_INDENT(2), JSON_ENSURE_ASCII, JSON_SORT_KEYS,
+                                  JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII};
+    char *text = json_dumps(envelope, ways[pick(p->chance, sizeof ways / sizeof *ways)]);
+    if (!text)
+        abort();
+    return text;
+}
+
 static void take_letter(struct play *p, const struct letter *l) {
     json_t *envelope =
         json_pack("{s:i, s:s, s:s, s:b, s:O}", "v", 1, "device", l->first->device, "sent",
                   "2019-06-20T10:00:00+08:00", "atomic", (int)l->atomic, "records", l->records);
-    char *text = json_dumps(envelope, JSON_COMPACT);
-    struct envelope *v = envelope_decode(p->core->catalog, p->run, l->first->device, l->first->via,
-                                         text, strlen(text));
+    char *text = write_text(p, envelope);
+    struct buf z;
+    buf_init(&z, 1024 * 1024);
+    bool compress = one_in(p->chance, 4) && payload_compress(text, strlen(text), &z);
+    struct envelope *v =
+        envelope_decode(p->core->catalog, p->run, l->first->device, l->first->via,
+                        compress ? z.data : text, compress ? z.size : strlen(text));
+    if (v->problems.count)
+        fail_play("decode", v->problems.list[0].en);
     pipeline_take(&p->pipeline, v);
     envelope_destroy(v);
+    buf_fini(&z);
     free(text);
     json_decref(envelope);
 }
