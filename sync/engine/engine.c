@@ -10,7 +10,8 @@
 
 #define TICK_MS 100
 /* Derivation gets the time that records leave: a full slice when nothing waits, a short one after
- * each commit, and behind a full commit (records wait in numbers) one only so often. */
+ * each commit, and while messages wait in numbers one only so often. */
+#define FULL_MESSAGES 64
 #define DERIVE_SUBJECTS_BUSY 16
 #define DERIVE_SUBJECTS_FULL 64
 #define DERIVE_PAUSE_FULL_US 500000
@@ -25,6 +26,7 @@ static int64_t now_us(const struct engine *g) {
 static void *decode_thread(void *arg) {
     struct engine *g = arg;
     struct intake_item *item;
+    pthread_setname_np(pthread_self(), "decode");
     while ((item = intake_take_raw(&g->intake))) {
         while (item) {
             struct intake_item *next = item->next;
@@ -134,11 +136,9 @@ static void derive_slice(struct engine *g, enum load load) {
     metrics_observe(g->options.metrics, HISTOGRAM_DERIVE_US, g->last_derive_us - started);
 }
 
-static enum load load_of(const struct intake_item *items) {
-    size_t records = 0;
-    for (const struct intake_item *i = items; i; i = i->next)
-        records += i->envelope ? i->envelope->count : 0;
-    return !items ? IDLE : records >= COMMIT_RECORDS_MAX / 4 ? FULL : BUSY;
+/* By what waits, decoded or not, in these messages and behind them. */
+static enum load load_of(struct engine *g, const struct intake_item *items) {
+    return !items ? IDLE : intake_count(&g->intake) >= FULL_MESSAGES ? FULL : BUSY;
 }
 
 /* One turn: commit what is there, answer pulls, then what can wait. */
@@ -146,7 +146,7 @@ static bool turn(struct engine *g) {
     bool drained;
     struct intake_item *items =
         intake_take_ready(&g->intake, COMMIT_RECORDS_MAX, g->derive_more ? 0 : TICK_MS, &drained);
-    enum load load = load_of(items);
+    enum load load = load_of(g, items);
     engine_commit(g, items);
     engine_queue_outbox(g);
     derive_slice(g, load);
@@ -160,6 +160,7 @@ static bool turn(struct engine *g) {
 
 static void *sync_thread(void *arg) {
     struct engine *g = arg;
+    pthread_setname_np(pthread_self(), "sync");
     while (turn(g))
         ;
     engine_forget_acked(g);

@@ -94,6 +94,7 @@ static void catch_up(struct engine *g) {
 void *engine_pull_thread(void *arg) {
     struct engine *g = arg;
     struct intake_item *item;
+    pthread_setname_np(pthread_self(), "pull");
     while ((item = intake_take_pull(&g->intake))) {
         catch_up(g);
         answer_pull(g, item);

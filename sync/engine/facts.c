@@ -27,38 +27,97 @@ int64_t facts_mask(const struct form_fact *facts, size_t count) {
 
 struct sources {
     struct fold_source *list;
-    json_t **bodies;
+    json_t *values; /* array that keeps what writes and sources borrow */
     char (*ids)[37];
     char (*authors)[40];
     struct fold_write *writes;
     size_t count, write_count, write_capacity;
 };
 
-static void add_writes(struct sources *s, size_t i, const struct form *form, int64_t mask) {
-    struct form_fact facts[FORM_WRITES_MAX];
-    size_t n = form_facts(form, json_object_get(s->bodies[i], "data"), facts);
-    if (s->write_count + n > s->write_capacity) {
-        s->write_capacity = (s->write_count + n) * 2;
+static void add_write(struct sources *s, size_t source, const char *fact, const json_t *value) {
+    if (s->write_count == s->write_capacity) {
+        s->write_capacity = s->write_capacity ? s->write_capacity * 2 : 16;
         s->writes = realloc(s->writes, s->write_capacity * sizeof *s->writes);
         if (!s->writes)
             abort();
     }
-    for (size_t k = 0; k < n; k++) {
-        if (name_bit(facts[k].fact->name) & mask)
-            s->writes[s->write_count++] = (struct fold_write){.fact = facts[k].fact->name,
-                                                              .value = facts[k].value,
-                                                              .source = (void *)(uintptr_t)i};
-    }
+    s->writes[s->write_count++] =
+        (struct fold_write){.fact = fact, .value = value, .source = (void *)(uintptr_t)source};
 }
 
 static void grow_sources(struct sources *s) {
     size_t n = s->count + 1;
     s->list = realloc(s->list, n * sizeof *s->list);
-    s->bodies = realloc(s->bodies, n * sizeof(json_t *));
     s->ids = realloc(s->ids, n * sizeof *s->ids);
     s->authors = realloc(s->authors, n * sizeof *s->authors);
-    if (!s->list || !s->bodies || !s->ids || !s->authors)
+    if (!s->list || !s->ids || !s->authors)
         abort();
+}
+
+/* Parses a value and keeps it. */
+static json_t *keep(struct sources *s, const char *text, size_t size) {
+    json_t *v = json_loadb(text, size, JSON_DECODE_ANY, NULL);
+    if (v)
+        json_array_append_new(s->values, v);
+    return v;
+}
+
+/* The writes of a record whose facts are plain properties, without parsing all of it. False if
+ * that cannot be told: a constant that hangs on other members, a name written with escapes. */
+static bool read_slices(struct sources *s, const struct form *form, struct slice record,
+                        int64_t mask, json_t **ret_base) {
+    struct slice data;
+    struct slice base;
+    if (memchr(record.text, '\\', record.size) || !slice_member(record, "data", &data))
+        return false;
+    for (size_t k = 0; k < form->write_count; k++) {
+        if ((name_bit(form->writes[k].fact->name) & mask) && !form->writes[k].key)
+            return false;
+    }
+    for (size_t k = 0; k < form->write_count; k++) {
+        const struct form_write *w = &form->writes[k];
+        struct slice object = data;
+        struct slice value;
+        if (!(name_bit(w->fact->name) & mask) ||
+            (w->outer && (!slice_member(data, w->outer, &object) || *object.text != '{')) ||
+            !slice_member(object, w->key, &value))
+            continue;
+        add_write(s, s->count, w->fact->name, keep(s, value.text, value.size));
+    }
+    *ret_base = slice_member(record, "base", &base) ? keep(s, base.text, base.size) : NULL;
+    return true;
+}
+
+static void read_parsed(struct sources *s, const struct form *form, struct slice record,
+                        int64_t mask, json_t **ret_base) {
+    struct form_fact facts[FORM_WRITES_MAX];
+    const json_t *body = keep(s, record.text, record.size);
+    size_t n = form_facts(form, json_object_get(body, "data"), facts);
+    for (size_t k = 0; k < n; k++) {
+        if (name_bit(facts[k].fact->name) & mask)
+            add_write(s, s->count, facts[k].fact->name, facts[k].value);
+    }
+    *ret_base = json_object_get(body, "base");
+}
+
+/* One row of the query `fact_sources`. */
+static void read_source(struct core *c, struct sources *s, sqlite3_stmt *q, int64_t mask) {
+    const struct form *form =
+        form_find(c->catalog, q_col(q, 3), strlen(q_col(q, 3)), sqlite3_column_int64(q, 4));
+    struct slice record = {q_col(q, 6), (size_t)sqlite3_column_bytes(q, 6)};
+    json_t *base;
+    if (!form)
+        return;
+    if (!read_slices(s, form, record, mask, &base))
+        read_parsed(s, form, record, mask, &base);
+    grow_sources(s);
+    uuid_format(sqlite3_column_blob(q, 0), s->ids[s->count]);
+    snprintf(s->authors[s->count], sizeof s->authors[s->count], "%s", q_col(q, 2));
+    s->list[s->count++] =
+        (struct fold_source){.hlc = sqlite3_column_int64(q, 1),
+                             .imported = strcmp(q_col(q, 2), IMPORT_AUTHOR) == 0,
+                             .current = sqlite3_column_int(q, 5) == EFFECT_CURRENT,
+                             .base = base};
 }
 
 /* Reads every record that writes facts of the mask. Arrays move while they grow, so writes name
@@ -66,26 +125,12 @@ static void grow_sources(struct sources *s) {
 static void load_sources(struct core *c, const char *kind, const char *id, int64_t mask,
                          struct sources *s) {
     sqlite3_stmt *q = store_query(c->store, "fact_sources");
+    s->values = json_array();
     q_text(q, 1, kind);
     q_text(q, 2, id);
     q_int(q, 3, mask);
-    while (q_row(c->store, q)) {
-        const struct form *form =
-            form_find(c->catalog, q_col(q, 3), strlen(q_col(q, 3)), sqlite3_column_int64(q, 4));
-        json_t *body = form ? json_loads(q_col(q, 6), 0, NULL) : NULL;
-        if (!body)
-            continue;
-        grow_sources(s);
-        size_t i = s->count++;
-        uuid_format(sqlite3_column_blob(q, 0), s->ids[i]);
-        snprintf(s->authors[i], sizeof s->authors[i], "%s", q_col(q, 2));
-        s->bodies[i] = body;
-        s->list[i] = (struct fold_source){.hlc = sqlite3_column_int64(q, 1),
-                                          .imported = strcmp(q_col(q, 2), IMPORT_AUTHOR) == 0,
-                                          .current = sqlite3_column_int(q, 5) == EFFECT_CURRENT,
-                                          .base = json_object_get(body, "base")};
-        add_writes(s, i, form, mask);
-    }
+    while (q_row(c->store, q))
+        read_source(c, s, q, mask);
     for (size_t i = 0; i < s->count; i++) {
         s->list[i].id = s->ids[i];
         s->list[i].author = s->authors[i];
@@ -95,10 +140,8 @@ static void load_sources(struct core *c, const char *kind, const char *id, int64
 }
 
 static void free_sources(struct sources *s) {
-    for (size_t i = 0; i < s->count; i++)
-        json_decref(s->bodies[i]);
+    json_decref(s->values);
     free(s->list);
-    free((void *)s->bodies);
     free(s->ids);
     free(s->authors);
     free(s->writes);

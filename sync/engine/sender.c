@@ -127,6 +127,7 @@ static bool publish(struct sender *s, struct sender_item *item) {
 /* Publishes while the transport takes; then waits for what may have made room. */
 static void *run(void *arg) {
     struct sender *s = arg;
+    pthread_setname_np(pthread_self(), "sender");
     pthread_mutex_lock(&s->lock);
     while (!s->stopping || (s->connected && s->first)) {
         if (!s->connected || !s->first) {

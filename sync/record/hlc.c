@@ -1,7 +1,6 @@
 #include "hlc.h"
 
 #include "clock.h"
-#include "hash.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,7 +63,12 @@ bool uuid7_parse(const char *text, size_t size, unsigned char out[16]) {
 }
 
 void uuid_format(const unsigned char id[16], char out[37]) {
-    char hex[33];
-    hex_encode(id, 16, hex);
-    snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    static const char hex[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = hex[id[i] >> 4];
+        *out++ = hex[id[i] & 15];
+    }
+    *out = '\0';
 }
