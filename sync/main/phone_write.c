@@ -30,7 +30,7 @@ typedef bool (*composer)(struct phone *p, struct draft *d);
 /* ---- subjects ------------------------------------------------------------------------------- */
 
 static bool sees_county(const struct phone *p) {
-    return strstr("CO CT SI DI SE", p->options.role) != NULL;
+    return strstr("CO CT SI DI", p->options.role) != NULL;
 }
 
 /* A household of somebody else. */

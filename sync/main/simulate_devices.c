@@ -23,6 +23,7 @@ static const char pick_sql[] =
 struct cadres {
     char (*ids)[64];
     size_t count;
+    size_t left; /* the first ones: without a phone yet */
 };
 
 static bool read_cadres(struct core *c, const char *role, struct cadres *ret, struct err *e) {
@@ -38,16 +39,18 @@ static bool read_cadres(struct core *c, const char *role, struct cadres *ret, st
         snprintf(ret->ids[ret->count++], 64, "%s", (const char *)sqlite3_column_text(q, 0));
     }
     sqlite3_finalize(q);
+    ret->left = ret->count;
     return true;
 }
 
-/* Takes one by chance out of the list. */
+/* One by chance who has no phone yet. */
 static bool take_cadre(struct cadres *from, const struct rng *rng, struct simulate_device *d) {
-    if (!from->count)
+    if (!from->left)
         return false;
-    size_t i = rng_below(rng, (uint32_t)from->count);
+    size_t i = rng_below(rng, (uint32_t)from->left--);
     memcpy(d->cadre, from->ids[i], sizeof d->cadre);
-    memmove(from->ids[i], from->ids[--from->count], sizeof *from->ids);
+    memcpy(from->ids[i], from->ids[from->left], sizeof d->cadre);
+    memcpy(from->ids[from->left], d->cadre, sizeof d->cadre);
     return true;
 }
 
@@ -68,8 +71,14 @@ static size_t draw_role(const struct rng *rng, size_t index) {
 static size_t choose_cadres(struct cadres lists[QUOTAS], const struct rng *rng, size_t phones,
                             struct simulate_device *ret) {
     size_t count = 0;
-    for (size_t i = 0; i < phones; i++) {
+    size_t total = 0;
+    for (size_t k = 0; k < QUOTAS; k++)
+        total += lists[k].count;
+    for (size_t i = 0; i < phones && total; i++) {
         size_t role = draw_role(rng, i);
+        if (i > 0 && count % total == 0) /* everybody has one: a second one for each */
+            for (size_t k = 0; k < QUOTAS; k++)
+                lists[k].left = lists[k].count;
         for (size_t tries = 0; tries < QUOTAS; tries++, role = (role + 1) % QUOTAS) {
             if (!take_cadre(&lists[role], rng, &ret[count]))
                 continue;

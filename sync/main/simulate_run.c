@@ -403,8 +403,7 @@ static void complain(void *ctx, const char *text) {
 
 /* What county-wide roles pull: not everybody's households. */
 static const char *kinds_for(const char *role) {
-    return strstr("CO CT SI DI SE UN", role) ? "[\"division\",\"task\",\"finding\",\"held\"]"
-                                             : NULL;
+    return strstr("CO CT SI DI UN", role) ? "[\"division\",\"task\",\"finding\",\"held\"]" : NULL;
 }
 
 static void make_players(struct run *r, const struct simulate_device *devices) {
