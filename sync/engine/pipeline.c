@@ -317,6 +317,9 @@ static void take_atomic(struct pipeline *p, struct envelope *v) {
         if (all[i].what == TAKE && v->records[i].has_id &&
             logged_get(p->core, v->records[i].id_bytes, &all[i].known))
             judge_known(p, &v->records[i], &all[i]);
+        /* What it is about may have been stored a moment ago. */
+        if (all[i].what == TAKE && v->records[i].state == RECORD_FIT)
+            place_resolve(p->core, v->records[i].subject, &v->records[i].place, &all[i].where);
         carry_out(p, v, &v->records[i], &all[i], batch);
         problems_fini(&all[i].problems);
     }
