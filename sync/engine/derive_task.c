@@ -107,7 +107,7 @@ static void retain_tasks(struct derive *d) {
 
 /* In the order of the digits that their names begin with. */
 static void run_folds(struct derive *d) {
-    for (char order = '1'; order <= '9'; order++) {
+    for (int order = '1'; order <= '9'; order++) {
         for (size_t i = 0; i < d->file_count; i++) {
             if (d->files[i].kind == DERIVE_FOLD && *d->files[i].name == order)
                 derive_file_run(d, &d->files[i]);

@@ -85,7 +85,7 @@ static int read_options(struct app *a, struct simulate_plan *plan, struct words 
         for (size_t k = 0; k < sizeof options / sizeof *options && !o; k++)
             o = strcmp(options[k].name, a->argv[i]) == 0 ? &options[k] : NULL;
         if (!o)
-            return app_usage(a, "unknown argument %s\n%s", a->argv[i], usage);
+            return app_usage(a, "unknown argument %s", a->argv[i]);
         if (i + 1 == a->argc || !option_set(o, a->argv[i + 1]))
             return app_usage(a, "%s: bad value %s", a->argv[i],
                              i + 1 < a->argc ? a->argv[i + 1] : "(none)");
@@ -146,6 +146,10 @@ int cmd_simulate(struct app *a) {
     struct err e = {0};
     char uri[CONF_VALUE_SIZE];
     a->usage = usage;
+    if (a->argc > 1 && strcmp(a->argv[1], "--help") == 0) {
+        fputs(usage, stdout);
+        return 0;
+    }
     plan_defaults(&plan, a);
     int status = read_options(a, &plan, &words);
     if (status)

@@ -33,7 +33,7 @@ static const struct command {
      "       zoufang validate --schema FILE [--assert-format] INSTANCE\n"},
     {"digest", cmd_digest, "usage: zoufang digest --data DIR\n"},
     {"rebuild", cmd_rebuild, "usage: zoufang rebuild --data DIR [--check]\n"},
-    {"check", cmd_check, "usage: zoufang check --data DIR\n"},
+    {"check", cmd_check, "usage: zoufang check --data DIR [--online]\n"},
     {"backup", cmd_backup, "usage: zoufang backup FILE --data DIR\n"},
     {"restore", cmd_restore, "usage: zoufang restore FILE --data DIR\n"},
     {"simulate", cmd_simulate, NULL},

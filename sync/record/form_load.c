@@ -817,8 +817,10 @@ static int by_entity(const void *a, const void *b) {
 }
 
 static void make_index(struct form_catalog *c) {
-    qsort(c->forms, c->form_count, sizeof *c->forms, by_name);
-    qsort(c->facts, c->fact_count, sizeof *c->facts, by_entity);
+    if (c->form_count)
+        qsort(c->forms, c->form_count, sizeof *c->forms, by_name);
+    if (c->fact_count)
+        qsort(c->facts, c->fact_count, sizeof *c->facts, by_entity);
     for (size_t i = 0; i < c->fact_count; i++)
         c->facts[i]->index = (unsigned)i;
     size_t size = 16;

@@ -364,7 +364,7 @@ static void compile_counts(const struct context *x) {
     } counts[] = {{"minLength", OP_MIN_LENGTH},         {"maxLength", OP_MAX_LENGTH},
                   {"minItems", OP_MIN_ITEMS},           {"maxItems", OP_MAX_ITEMS},
                   {"minProperties", OP_MIN_PROPERTIES}, {"maxProperties", OP_MAX_PROPERTIES}};
-    uint64_t count;
+    uint64_t count = 0;
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
         if (count_get(x, counts[i].keyword, &count))
             emit(x, counts[i].op)->count = count;
@@ -617,8 +617,8 @@ static void compile_combinations(const struct context *x) {
         enum op op;
     } lists[] = {{"allOf", OP_ALL_OF}, {"anyOf", OP_ANY_OF}, {"oneOf", OP_ONE_OF}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        uint32_t first;
-        uint32_t count;
+        uint32_t first = 0;
+        uint32_t count = 0;
         if (!node_list(x, lists[i].keyword, true, &first, &count))
             continue;
         struct schema_ins *ins = emit(x, lists[i].op);

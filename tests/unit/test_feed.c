@@ -458,7 +458,7 @@ Test(scope, is_the_least_set_that_register_and_assignments_give) {
     struct world w;
     world_open(&w, 1);
     begin(&w);
-    set_cadre(&w, "C-1", "HL", "U-1", "");
+    set_cadre(&w, "C-1", "UN", "U-1", "");
     set_cadre(&w, "C-2", "VO", "U-2", "\"340825104299\"");
     add_device(&w, "d-1", "C-1");
     assign(&w, "340825105201-01-0001", "C-1", "");
@@ -469,22 +469,22 @@ Test(scope, is_the_least_set_that_register_and_assignments_give) {
     bool role;
     cr_assert(scope_refresh(w.core, "d-1", &changed, &role));
     cr_assert(changed && role);
-    assert_items(&w, "d-1", "340825104299-03-0017 340825105201-01-0001 340825106 role:HL;U-1 ");
+    assert_items(&w, "d-1", "340825104299-03-0017 340825105201-01-0001 340825106 role:UN;U-1 ");
     cr_assert(scope_refresh(w.core, "d-1", &changed, &role));
     cr_assert(!changed && !role);
 
     add_device(&w, "d-1", "C-2");
     cr_assert(scope_refresh(w.core, "d-1", &changed, &role));
     cr_assert(changed && role);
-    assert_items(&w, "d-1", "340825104299 340825105201-01-0001 340825106 role:HL+VO;U-1,U-2 ");
+    assert_items(&w, "d-1", "340825104299 340825105201-01-0001 340825106 role:UN+VO;U-1,U-2 ");
 
     run(&w, "UPDATE assignment SET to_day = '2019-06-11' WHERE unit = 'U-1'");
     cr_assert(scope_refresh(w.core, "d-1", &changed, &role));
     cr_assert(changed && !role);
-    assert_items(&w, "d-1", "340825104299 340825105201-01-0001 role:HL+VO;U-1,U-2 ");
+    assert_items(&w, "d-1", "340825104299 340825105201-01-0001 role:UN+VO;U-1,U-2 ");
     run(&w, "UPDATE assignment SET to_day = '2019-06-12' WHERE unit = 'U-1'");
     refresh(&w);
-    assert_items(&w, "d-1", "340825104299 340825105201-01-0001 340825106 role:HL+VO;U-1,U-2 ");
+    assert_items(&w, "d-1", "340825104299 340825105201-01-0001 340825106 role:UN+VO;U-1,U-2 ");
 
     struct buf places;
     buf_init(&places, 1024);
@@ -496,6 +496,20 @@ Test(scope, is_the_least_set_that_register_and_assignments_give) {
     authority_forget(w.core->authority);
     refresh(&w);
     assert_items(&w, "d-1", "");
+    commit(&w);
+    world_close(&w);
+}
+
+Test(scope, a_helper_has_its_own_assignments_and_not_its_units) {
+    struct world w;
+    world_open(&w, 1);
+    begin(&w);
+    set_cadre(&w, "C-1", "HL", "U-1", "");
+    add_device(&w, "d-1", "C-1");
+    assign(&w, "340825106000", "", "U-1");
+    assign(&w, "340825104299-03-0017", "C-1", "");
+    refresh(&w);
+    assert_items(&w, "d-1", "340825104299-03-0017 role:HL;U-1 ");
     commit(&w);
     world_close(&w);
 }

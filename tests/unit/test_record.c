@@ -478,7 +478,7 @@ static char *envelope_of(size_t count, size_t padding) {
         for (size_t k = 0; k < padding; k++)
             buf_add_char(&b, 'x');
         buf_add_str(&b, "\",");
-        buf_add_str(&b, RECORD + 1);
+        buf_add_str(&b, &RECORD[1]); /* without its brace */
     }
     buf_add_str(&b, "]}");
     return b.data;
