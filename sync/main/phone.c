@@ -257,5 +257,5 @@ size_t phone_record_count(const struct phone *p) {
 
 struct phone_memory phone_record_at(const struct phone *p, size_t index) {
     const struct phone_record *r = &p->records[index];
-    return (struct phone_memory){r->id, r->state, r->text, r->size};
+    return (struct phone_memory){r->id, r->state, r->refused, r->text, r->size};
 }

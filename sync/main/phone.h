@@ -122,6 +122,7 @@ void phone_tell_pending(const struct phone *p);
 struct phone_memory {
     const char *id;
     enum phone_state state;
+    bool refused;     /* rejected by a reviewer: another may have accepted it since */
     const char *text; /* as sent last */
     size_t size;
 };

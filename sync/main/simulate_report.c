@@ -30,7 +30,8 @@ static void check_record(sqlite3_stmt *q, const struct phone_memory *m,
         ret->missing++;
     else if (m->state == PHONE_HELD && !there)
         ret->missing++;
-    else if (m->state == PHONE_REJECTED && (outcome == DB_STORED || outcome == DB_HELD))
+    else if (m->state == PHONE_REJECTED && !m->refused &&
+             (outcome == DB_STORED || outcome == DB_HELD))
         ret->counts.contradictions++;
     else if (there && !same_content(m->text, m->size, (const char *)sqlite3_column_text(q, 1)))
         ret->changed++;
