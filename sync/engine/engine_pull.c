@@ -26,13 +26,6 @@ void engine_pull_close(struct engine *g) {
     core_close(g->pull_core);
 }
 
-static void refuse_response_topic(struct buf *out) {
-    buf_clear(out);
-    buf_add_str(out, "{\"v\":1,\"req\":null,\"error\":{\"code\":\"malformed\","
-                     "\"zh\":\"应答主题不属于本设备\","
-                     "\"en\":\"the response topic is not below the device's own\"}}");
-}
-
 /* Where the answer goes: the response topic if it is the device's own, else its `changes`. */
 static bool answer_topic(struct engine *g, const struct intake_item *i,
                          char topic[TOPIC_SIZE_MAX]) {
@@ -57,7 +50,7 @@ static void answer_pull(struct engine *g, const struct intake_item *i) {
     buf_init(&packed, FEED_PAGE_BUF_SIZE);
     bool ok = true;
     if (!answer_topic(g, i, topic))
-        refuse_response_topic(&page);
+        feed_refuse_topic(i->payload, i->size, &page);
     else
         ok = feed_answer(g->pull_feed, i->from.device, i->payload, i->size, &page, &zlib, &e);
     if (!ok)

@@ -345,6 +345,16 @@ bool feed_answer(struct feed *f, const char *device, const void *payload, size_t
     return done;
 }
 
+void feed_refuse_topic(const void *payload, size_t size, struct buf *out) {
+    struct request q = {0};
+    const char *path;
+    read_request(&q, payload, size, &path);
+    write_req(q.req, out);
+    buf_add_str(out, ",\"error\":{\"code\":\"malformed\",\"zh\":\"应答主题不属于本设备\","
+                     "\"en\":\"the response topic is not below the device's own\"}}");
+    json_decref(q.root);
+}
+
 void feed_begin_anew(struct store *s) {
     char rev[24];
     snprintf(rev, sizeof rev, "%" PRId64, store_next_rev(s));

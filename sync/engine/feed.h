@@ -34,6 +34,9 @@ bool feed_reload(struct feed *f, struct err *e);
 bool feed_answer(struct feed *f, const char *device, const void *payload, size_t size,
                  struct buf *out, bool *ret_zlib, struct err *e);
 
+/* Appends the refusal of a request whose Response Topic is not the device's own. */
+void feed_refuse_topic(const void *payload, size_t size, struct buf *out);
+
 /* After rows were deleted or made anew (rebuild): every phone begins from nothing at its next pull.
  * Inside that transaction. */
 void feed_begin_anew(struct store *s);

@@ -955,6 +955,9 @@ class Relayed(ContractCase):
         cls.relay = cls.county.add_relay("104")
         cls.other = cls.county.add_relay("103")
 
+    def setUp(self):
+        self.county.hang_up()  # a relay has one connection
+
     def test_answers_go_back_by_the_relay(self):
         creds = self.county.device("C-00420")
         phone = self.county.connect(creds, relay=self.relay)

@@ -41,7 +41,7 @@ VILLAGE = "340825104299"
 HOUSE = VILLAGE + "-03-0017"
 CLOCK = "2019-06-12T10:30:00+08:00"
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-SCHEMA = os.path.join(SOURCE, "schema")
+SCHEMA = os.environ.get("ZF_SCHEMA", os.path.join(SOURCE, "schema"))  # of the program under test
 PHOTO = "sha256:" + "ab" * 32
 PHOTO2 = "sha256:" + "cd" * 32
 
@@ -279,7 +279,7 @@ class Watch(Client):
         end = time.monotonic() + (bound or BOUND)
         with self.cond:
             while True:
-                now = {t: json.loads(p) for t, p in self.topics.items()}
+                now = {t: parsed(p) for t, p in self.topics.items()}
                 found = ask(now)
                 if found:
                     return found
@@ -290,7 +290,12 @@ class Watch(Client):
 
     def get(self, topic):
         with self.cond:
-            return json.loads(self.topics[topic]) if topic in self.topics else None
+            return parsed(self.topics[topic]) if topic in self.topics else None
+
+
+def parsed(payload):
+    """JSON; the text of what is none (metrics)."""
+    return json.loads(payload) if payload[:1] == b"{" else payload.decode()
 
 
 def retained(port, creds, *filters):
@@ -300,7 +305,9 @@ def retained(port, creds, *filters):
     try:
         c.subscribe(*filters)
         c.subscribe("server")
-        c.messages.until(lambda ms: any(topic_of(m) == "server" for m in ms), "the end of retained")
+        ends = 2 if "#" in filters else 1
+        c.messages.until(lambda ms: sum(topic_of(m) == "server" for m in ms) >= ends,
+                         "the end of retained")
         return {topic_of(m): m.payload for m in c.messages.items if topic_of(m) != "server"}
     finally:
         c.close()
