@@ -2,13 +2,17 @@
 
 #include "log.h"
 #include <MQTTAsync.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define CONNECT_TIMEOUT_S 10
+#define SOCKETS_MAX 1024 /* descriptors looked at for Paho's */
 #define BACKOFF_US_MIN 200000
 #define BACKOFF_US_MAX 10000000
 #define STEADY_US 5000000
@@ -306,6 +310,13 @@ static int on_tls_error(const char *text, size_t size, void *context) {
     return 1;
 }
 
+/* Paho does not say when the only thing wrong is the name in the certificate. */
+static const char *explain(const struct link_options *o, int code, const char *message) {
+    bool checks_name = strncmp(o->uri, "ssl://", 6) == 0 && !o->tls_insecure_hostname;
+    return checks_name && code == -1 ? "no TCP connection, or its certificate is for another host"
+                                     : message;
+}
+
 static void fail_to_connect(struct link *l, int code, const char *message) {
     char detail[sizeof l->tls_error];
     pthread_mutex_lock(&l->mutex);
@@ -313,7 +324,7 @@ static void fail_to_connect(struct link *l, int code, const char *message) {
     if (refuses_version(code) && l->options.mqtt_version == 0)
         l->refused_v5 = true;
     pthread_mutex_unlock(&l->mutex);
-    lose(l, "connect", code, detail[0] ? detail : message);
+    lose(l, "connect", code, detail[0] ? detail : explain(&l->options, code, message));
 }
 
 static void on_unconnected(void *context, MQTTAsync_failureData *data) {
@@ -455,10 +466,13 @@ static int handle_connect(struct link *l) {
 static bool subscribe(struct link *l) {
     char *filters[LINK_SUBSCRIPTIONS_MAX];
     int qos[LINK_SUBSCRIPTIONS_MAX];
+    MQTTSubscribe_options as_published[LINK_SUBSCRIPTIONS_MAX];
     int count = subscription_count(&l->options);
     for (int i = 0; i < count; i++) {
         filters[i] = (char *)(uintptr_t)l->options.subscriptions[i].filter;
         qos[i] = l->options.subscriptions[i].qos;
+        as_published[i] = (MQTTSubscribe_options)MQTTSubscribe_options_initializer;
+        as_published[i].retainAsPublished = 1;
     }
     if (count == 0) {
         set_phase(l, SUBSCRIBING, SUBSCRIBED);
@@ -469,6 +483,8 @@ static bool subscribe(struct link *l) {
     if (l->v5) {
         answer.onSuccess5 = on_subscribed5;
         answer.onFailure5 = on_unsubscribed5;
+        answer.subscribeOptionsList = as_published;
+        answer.subscribeOptionsCount = count;
     } else {
         answer.onSuccess = on_subscribed;
         answer.onFailure = on_unsubscribed;
@@ -599,7 +615,22 @@ static void log_lost(struct link *l, bool was_up) {
              (int)(l->backoff_us / 1000));
 }
 
+/* Paho 1.3 leaves Nagle's algorithm on, and its small writes then wait 40 ms for the peer's delayed
+ * acknowledgement. It does not show its socket: those of this process that are TCP and connected
+ * are Paho's. */
+static void send_at_once(void) {
+    static const int on = 1;
+    for (int fd = 3; fd < SOCKETS_MAX; fd++) {
+        int protocol = 0;
+        socklen_t size = sizeof protocol;
+        if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+            protocol == IPPROTO_TCP)
+            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+}
+
 static void be_up(struct link *l) {
+    send_at_once();
     int64_t since_us = clock_mono_us(&l->options.clock);
     log_line(LOG_INFO, "link client=%s up mqtt=%s session=%s window=%d", l->options.client_id,
              l->v5 ? "5" : "3.1.1", l->session_kept ? "kept" : "new", l->window);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ENTITY_SIZE_MAX (8u * 1024 * 1024) /* its facts as text: far above what forms allow */
+
 static int64_t name_bit(const char *name) {
     uint64_t h = UINT64_C(14695981039346656037);
     for (const char *p = name; *p; p++)
@@ -149,79 +151,120 @@ static void free_sources(struct sources *s) {
 
 /* ---------------------------------------------------------------- the entity */
 
+/* An entity as its row tells it: canonical JSON texts, members in the order of their names. */
+struct entity_text {
+    struct buf doc, seen, conflicts;
+};
+
+static void text_init(struct entity_text *t) {
+    buf_init(&t->doc, ENTITY_SIZE_MAX);
+    buf_init(&t->seen, ENTITY_SIZE_MAX);
+    buf_init(&t->conflicts, ENTITY_SIZE_MAX);
+}
+
+static void text_fini(struct entity_text *t) {
+    buf_fini(&t->doc);
+    buf_fini(&t->seen);
+    buf_fini(&t->conflicts);
+}
+
+static struct slice slice_of(const struct buf *b) {
+    return (struct slice){b->data, b->size};
+}
+
 /* True once every fact that registers an entity of the kind has a value. */
-static bool registered(const struct core *c, const char *kind, const json_t *doc) {
+static bool registered(const struct core *c, const char *kind, struct slice doc) {
     bool any = false;
     for (size_t i = 0; i < form_fact_count(c->catalog); i++) {
         const struct fact *f = form_fact_at(c->catalog, i);
+        struct slice v;
         if (!f->required || strcmp(f->entity, kind) != 0)
             continue;
-        const json_t *v = json_object_get(doc, f->name);
-        if (!v || json_is_null(v))
+        if (!slice_member(doc, f->name, &v) || *v.text == 'n')
             return false;
         any = true;
     }
-    return any || json_object_size(doc) > 0;
+    return any || doc.size > 2;
 }
 
 /* A cadre belongs to the first place of his scope; everything else to that of its record. */
-static const char *entity_place(const char *kind, const json_t *doc, const char *place) {
-    const char *first = strcmp(kind, "cadre") == 0
-                            ? json_string_value(json_array_get(json_object_get(doc, "scope"), 0))
-                            : NULL;
-    return first ? first : place;
+static void entity_place(const char *kind, struct slice doc, const char *place, char out[13]) {
+    struct slice scope;
+    struct slice first;
+    size_t pos = 0;
+    snprintf(out, 13, "%s", place);
+    if (strcmp(kind, "cadre") == 0 && slice_member(doc, "scope", &scope) && *scope.text == '[' &&
+        slice_next(scope, &pos, &first) && first.size == 14)
+        snprintf(out, 13, "%.12s", first.text + 1);
 }
 
 /* Writes the entity if anything that phones see of it changed. */
 static void write_entity(struct core *c, const char *kind, const char *id, const char *place,
-                         const char *subject, const struct fold *f, bool gone) {
-    char *doc = payload_dump(f->doc);
-    char *seen = payload_dump(f->seen);
-    char *conflicts = payload_dump(f->conflicts);
+                         const char *subject, const struct entity_text *t) {
+    char where[13];
+    /* Households and persons that somebody mentioned stay, without facts. */
+    bool gone = t->doc.size == 2 && strcmp(kind, "household") != 0 && strcmp(kind, "person") != 0;
+    entity_place(kind, slice_of(&t->doc), place, where);
     sqlite3_stmt *q = store_query(c->store, "entity_set");
     q_text(q, 1, kind);
     q_text(q, 2, id);
-    q_text(q, 3, entity_place(kind, f->doc, place));
+    q_text(q, 3, where);
     q_text(q, 4, subject);
-    q_int(q, 5, registered(c, kind, f->doc));
+    q_int(q, 5, registered(c, kind, slice_of(&t->doc)));
     q_int(q, 6, strcmp(kind, "person") == 0 ? 2 : 1);
-    q_text(q, 7, doc);
-    q_text(q, 8, seen);
-    q_text(q, 9, conflicts);
+    q_text_n(q, 7, t->doc.data, t->doc.size);
+    q_text_n(q, 8, t->seen.data, t->seen.size);
+    q_text_n(q, 9, t->conflicts.data, t->conflicts.size);
     q_text(q, 10, gone ? "void" : "");
     q_int(q, 11, store_next_rev(c->store));
     q_done(c->store, q);
-    free(doc);
-    free(seen);
-    free(conflicts);
 }
 
-/* What the entity says besides the facts of the mask. */
-static struct fold load_others(struct core *c, const char *kind, const char *id, int64_t mask) {
-    struct fold f = {NULL, NULL, NULL};
-    sqlite3_stmt *q = store_query(c->store, "entity_facts");
-    q_text(q, 1, kind);
-    q_text(q, 2, id);
-    if (mask != FACTS_ALL && q_row(c->store, q)) {
-        f.doc = json_loads(q_col(q, 0), 0, NULL);
-        f.seen = json_loads(q_col(q, 1), 0, NULL);
-        f.conflicts = json_loads(q_col(q, 2), 0, NULL);
-    }
-    q_end(q);
-    f.doc = f.doc ? f.doc : json_object();
-    f.seen = f.seen ? f.seen : json_object();
-    f.conflicts = f.conflicts ? f.conflicts : json_array();
-    return f;
+static void add_member(struct buf *out, const char *key, size_t key_size, const char *value,
+                       size_t value_size) {
+    if (out->size > 1)
+        buf_add_char(out, ',');
+    buf_add_char(out, '"');
+    buf_add(out, key, key_size);
+    buf_add_str(out, "\":");
+    buf_add(out, value, value_size);
 }
 
-static void drop_facts(json_t *object, int64_t mask) {
-    const char *name;
-    json_t *v;
-    void *next;
-    json_object_foreach_safe(object, next, name, v) {
-        if (name_bit(name) & mask)
-            json_object_del(object, name);
+static void *add_folded(struct buf *out, const json_t *folded, void *at) {
+    const char *key = json_object_iter_key(at);
+    char *value = payload_dump(json_object_iter_value(at));
+    add_member(out, key, strlen(key), value, strlen(value));
+    free(value);
+    return json_object_iter_next((json_t *)(uintptr_t)folded, at);
+}
+
+static bool masked(struct slice key, int64_t mask) {
+    char name[128];
+    if (key.size >= sizeof name)
+        return false;
+    memcpy(name, key.text, key.size);
+    name[key.size] = '\0';
+    return name_bit(name) & mask;
+}
+
+/* The old text with the facts of the mask as folded; both are in the order of names, which are
+ * plain: nothing in them is escaped. */
+static void patch(struct slice old, const json_t *folded, int64_t mask, struct buf *out) {
+    void *at = json_object_iter((json_t *)(uintptr_t)folded);
+    struct slice key;
+    struct slice value;
+    size_t pos = 0;
+    buf_add_char(out, '{');
+    while (slice_next_member(old, &pos, &key, &value)) {
+        if (masked(key, mask))
+            continue;
+        while (at && strncmp(json_object_iter_key(at), key.text, key.size) < 0)
+            at = add_folded(out, folded, at);
+        add_member(out, key.text, key.size, value.text, value.size);
     }
+    while (at)
+        at = add_folded(out, folded, at);
+    buf_add_char(out, '}');
 }
 
 static const char *fact_of(const json_t *conflict) {
@@ -229,8 +272,13 @@ static const char *fact_of(const json_t *conflict) {
     return name ? name : "";
 }
 
-/* Both lists are in the order of facts, and no fact is in both. */
-static json_t *merge_conflicts(const json_t *others, const json_t *folded, int64_t mask) {
+/* The same for conflicts: an array in the order of facts. */
+static void patch_conflicts(struct slice old, const json_t *folded, int64_t mask, struct buf *out) {
+    if (old.size == 2 && json_array_size(folded) == 0) {
+        buf_add_str(out, "[]");
+        return;
+    }
+    json_t *others = json_loadb(old.text, old.size, 0, NULL);
     json_t *all = json_array();
     size_t k = 0;
     for (size_t i = 0; i < json_array_size(others); i++) {
@@ -245,27 +293,38 @@ static json_t *merge_conflicts(const json_t *others, const json_t *folded, int64
     }
     for (; k < json_array_size(folded); k++)
         json_array_append(all, json_array_get(folded, k));
-    return all;
+    char *text = payload_dump(all);
+    buf_add_str(out, text);
+    free(text);
+    json_decref(all);
+    json_decref(others);
+}
+
+static void patch_entity(const char *doc, const char *seen, const char *conflicts,
+                         const struct fold *f, int64_t mask, struct entity_text *out) {
+    patch((struct slice){doc, strlen(doc)}, f->doc, mask, &out->doc);
+    patch((struct slice){seen, strlen(seen)}, f->seen, mask, &out->seen);
+    patch_conflicts((struct slice){conflicts, strlen(conflicts)}, f->conflicts, mask,
+                    &out->conflicts);
 }
 
 void facts_refold(struct core *c, const char *kind, const char *id, const char *place,
                   const char *subject, int64_t mask) {
     struct sources s = {0};
+    struct entity_text t;
+    text_init(&t);
     load_sources(c, kind, id, mask, &s);
     struct fold folded = fold_make(s.writes, s.write_count);
-    struct fold f = load_others(c, kind, id, mask);
-    drop_facts(f.doc, mask);
-    drop_facts(f.seen, mask);
-    json_object_update(f.doc, folded.doc);
-    json_object_update(f.seen, folded.seen);
-    json_t *conflicts = merge_conflicts(f.conflicts, folded.conflicts, mask);
-    json_decref(f.conflicts);
-    f.conflicts = conflicts;
-    /* Households and persons that somebody mentioned stay, without facts. */
-    bool gone = json_object_size(f.doc) == 0 && strcmp(kind, "household") != 0 &&
-                strcmp(kind, "person") != 0;
-    write_entity(c, kind, id, place, subject, &f, gone);
-    fold_fini(&f);
+    sqlite3_stmt *q = store_query(c->store, "entity_facts");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    if (q_row(c->store, q))
+        patch_entity(q_col(q, 0), q_col(q, 1), q_col(q, 2), &folded, mask, &t);
+    else
+        patch_entity("{}", "{}", "[]", &folded, mask, &t);
+    q_end(q);
+    write_entity(c, kind, id, place, subject, &t);
+    text_fini(&t);
     fold_fini(&folded);
     free_sources(&s);
 }
@@ -303,7 +362,11 @@ static void begin_entity(struct core *c, const struct record *r, const char *id,
     for (size_t i = 0; i < count; i++)
         writes[i] = (struct fold_write){facts[i].fact->name, facts[i].value, &source};
     struct fold f = fold_make(writes, count);
-    write_entity(c, r->form->entity, id, place, facts_about(&r->place, r->subject), &f, false);
+    struct entity_text t;
+    text_init(&t);
+    patch_entity("{}", "{}", "[]", &f, FACTS_ALL, &t);
+    write_entity(c, r->form->entity, id, place, facts_about(&r->place, r->subject), &t);
+    text_fini(&t);
     fold_fini(&f);
     touch_new(c, r->place.household);
 }
@@ -335,8 +398,12 @@ void facts_mention(struct core *c, const char *kind, const char *id, const char 
                    const char *household) {
     if (entity_known(c, kind, id))
         return;
-    struct fold f = {json_object(), json_object(), json_array()};
-    write_entity(c, kind, id, place, household, &f, false);
-    fold_fini(&f);
+    struct entity_text t;
+    text_init(&t);
+    buf_add_str(&t.doc, "{}");
+    buf_add_str(&t.seen, "{}");
+    buf_add_str(&t.conflicts, "[]");
+    write_entity(c, kind, id, place, household, &t);
+    text_fini(&t);
     touch_new(c, household);
 }

@@ -31,7 +31,7 @@ struct incoming {
     const char *topic;
     const void *payload;
     size_t size;
-    bool retained;              /* replayed by a subscription, not newly published */
+    bool retained; /* replayed by a subscription; by MQTT 5 also: published to be retained */
     const char *response_topic; /* MQTT 5, NULL for none */
     const void *correlation;    /* MQTT 5, NULL for none */
     size_t correlation_size;

@@ -40,22 +40,32 @@ static const char *skip_value(const char *p) {
     return p;
 }
 
+bool slice_next_member(struct slice object, size_t *pos, struct slice *ret_key,
+                       struct slice *ret_value) {
+    const char *p = skip_space(object.text + (*pos ? *pos : 1));
+    if (*p == ',')
+        p = skip_space(p + 1);
+    if (*p != '"')
+        return false;
+    const char *end = skip_string(p);
+    *ret_key = (struct slice){p + 1, (size_t)(end - p) - 2};
+    p = skip_space(skip_space(end) + 1); /* the colon */
+    end = skip_value(p);
+    *ret_value = (struct slice){p, (size_t)(end - p)};
+    *pos = (size_t)(end - object.text);
+    return true;
+}
+
 bool slice_member(struct slice object, const char *key, struct slice *ret) {
     size_t key_size = strlen(key);
-    const char *p = skip_space(object.text + 1);
-    while (*p == '"') {
-        const char *name = p + 1;
-        p = skip_string(p);
-        bool found = (size_t)(p - name) - 1 == key_size && memcmp(name, key, key_size) == 0;
-        p = skip_space(skip_space(p) + 1); /* the colon */
-        const char *end = skip_value(p);
-        if (found) {
-            *ret = (struct slice){p, (size_t)(end - p)};
+    size_t pos = 0;
+    struct slice name;
+    struct slice value;
+    while (slice_next_member(object, &pos, &name, &value)) {
+        if (name.size == key_size && memcmp(name.text, key, key_size) == 0) {
+            *ret = value;
             return true;
         }
-        p = skip_space(end);
-        if (*p == ',')
-            p = skip_space(p + 1);
     }
     return false;
 }

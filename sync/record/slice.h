@@ -15,6 +15,11 @@ struct slice {
  * escapes. */
 bool slice_member(struct slice object, const char *key, struct slice *ret);
 
+/* The next member of an object, its key as written between the quotes: *pos is 0 at first; false at
+ * the end. */
+bool slice_next_member(struct slice object, size_t *pos, struct slice *ret_key,
+                       struct slice *ret_value);
+
 /* The next element of an array: *pos is 0 at first; false at the end. */
 bool slice_next(struct slice array, size_t *pos, struct slice *ret);
 
