@@ -40,8 +40,8 @@ bool access_write(const char *dir, const char *county, const struct access_princ
 bool access_write_relay(const char *folder, const char *county,
                         const struct access_principal *phones, size_t count, struct err *e);
 
-/* Makes the private broker of DIR read both files again; clients that may no longer connect are
- * dropped. ERR_IO if none runs. */
+/* Makes the broker that broker_find names read both files again; clients that may no longer connect
+ * are dropped. ERR_IO if there is none. */
 bool access_reload(const char *dir, struct err *e);
 
 struct access_wait_options {

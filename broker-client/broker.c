@@ -223,28 +223,41 @@ static bool ports_check(const struct broker *b, struct err *e) {
 /* ---- a broker left behind ---------------------------------------------------------------------
  */
 
-/* The process that DIR/mosquitto.pid names, if it runs DIR/mosquitto.conf; else 0. */
+/* What /proc says of a process in `file`: the bytes read, 0 if it is not there. */
+static size_t read_proc(pid_t pid, const char *file, char *out, size_t size) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    FILE *in = fopen(path, "re");
+    if (!in)
+        return 0;
+    size_t n = fread(out, 1, size, in);
+    fclose(in);
+    return n;
+}
+
+/* The process that DIR/mosquitto.pid names, if it is a Mosquitto; else 0. */
 static pid_t find_in(const char *dir) {
+    static const char wanted[] = "mosquitto\n";
     char path[PATH_MAX + 32];
-    char conf[PATH_MAX + 32];
+    char name[32];
     long pid = 0;
     snprintf(path, sizeof path, "%s/mosquitto.pid", dir);
-    snprintf(conf, sizeof conf, "%s/mosquitto.conf", dir);
     FILE *in = fopen(path, "re");
     if (!in)
         return 0;
     bool found = fscanf(in, "%ld", &pid) == 1 && pid > 1;
     fclose(in);
-    if (!found)
-        return 0;
-    snprintf(path, sizeof path, "/proc/%ld/cmdline", pid);
-    in = fopen(path, "re");
-    if (!in)
-        return 0;
+    size_t size = found ? read_proc((pid_t)pid, "comm", name, sizeof name) : 0;
+    return size == strlen(wanted) && memcmp(name, wanted, size) == 0 ? (pid_t)pid : 0;
+}
+
+/* Whether it runs DIR/mosquitto.conf: a private broker. */
+static bool runs_conf_of(const char *dir, pid_t pid) {
+    char conf[PATH_MAX + 32];
     char line[2 * PATH_MAX];
-    size_t size = fread(line, 1, sizeof line, in);
-    fclose(in);
-    return memmem(line, size, conf, strlen(conf) + 1) ? (pid_t)pid : 0;
+    snprintf(conf, sizeof conf, "%s/mosquitto.conf", dir);
+    size_t size = read_proc(pid, "cmdline", line, sizeof line);
+    return memmem(line, size, conf, strlen(conf) + 1) != NULL;
 }
 
 pid_t broker_find(const char *dir) {
@@ -256,7 +269,7 @@ pid_t broker_find(const char *dir) {
 
 static void end_orphan(const struct broker *b) {
     pid_t pid = find_in(b->dir);
-    if (pid == 0)
+    if (pid == 0 || !runs_conf_of(b->dir, pid))
         return;
     int pidfd = pidfd_open_cloexec(pid);
     log_line(LOG_INFO, "broker pid=%d left behind by an earlier server: ending it", (int)pid);

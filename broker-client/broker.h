@@ -33,8 +33,9 @@ pid_t broker_pid(const struct broker *b);
 /* SIGTERM, and SIGKILL after 10 s; frees. NULL is allowed. */
 void broker_stop(struct broker *b);
 
-/* The process id of the private broker that runs for data directory `dir`, whoever started it; 0 if
- * there is none. Any thread. */
+/* The process id of the Mosquitto that reads the access files of data directory `dir`: the one that
+ * DIR/broker/mosquitto.pid names, whoever started it with whatever configuration; 0 if there is
+ * none. Any thread. */
 pid_t broker_find(const char *dir);
 
 /* The settings that Zoufang needs of any Mosquitto, except listeners, users and files. */

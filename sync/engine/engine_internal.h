@@ -59,6 +59,7 @@ void engine_queue_outbox(struct engine *g);
 void engine_queue_retained(struct engine *g);
 void engine_reconcile(struct engine *g);
 bool engine_retain_catalog(struct engine *g, struct err *e);
+bool engine_retain_due(struct engine *g, struct err *e);
 void engine_publish_metrics(struct engine *g);
 
 /* engine_chores.c */

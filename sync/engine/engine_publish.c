@@ -243,6 +243,16 @@ bool engine_retain_catalog(struct engine *g, struct err *e) {
     return store_commit(g->core->store, e);
 }
 
+/* What a server with a later clock planned is due now. */
+bool engine_retain_due(struct engine *g, struct err *e) {
+    if (!store_begin(g->core->store, e))
+        return false;
+    sqlite3_stmt *q = store_query(g->core->store, "retained_due_again");
+    q_int(q, 1, clock_wall_ms(g->options.clock));
+    q_done(g->core->store, q);
+    return store_commit(g->core->store, e);
+}
+
 static void write_metrics_file(const char *path, const struct buf *text) {
     char tmp[1100];
     snprintf(tmp, sizeof tmp, "%s.tmp", path);

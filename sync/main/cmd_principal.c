@@ -1,5 +1,6 @@
 /* zoufang device|relay|monitor add, list, revoke; zoufang relay files. */
 #include "app.h"
+#include "broker.h"
 #include "buf.h"
 #include "commands.h"
 #include "conf.h"
@@ -13,7 +14,8 @@
 #include <string.h>
 
 #define CADRES_MAX 64
-#define ACCEPT_MS 10000 /* until the broker takes a new principal, or refuses a revoked one */
+#define ACCEPT_MS 10000 /* until the broker takes a new principal */
+#define TELL_BROKER "make the broker read %s/broker/passwd and acl again (send it SIGHUP)"
 
 struct principal_args {
     const char *kind; /* device, relay, monitor */
@@ -69,9 +71,8 @@ static bool parse(struct app *a, struct principal_args *p, int *ret_status) {
     return !missing;
 }
 
-/* While a server runs, waits until its broker does as the database says. */
-static bool await_broker(struct app *a, const char *id, const char *password, bool accepted,
-                         struct err *e) {
+/* While a server runs, waits until its broker takes the new principal. */
+static bool await_broker(struct app *a, const char *id, const char *password, struct err *e) {
     struct running r;
     if (!running_read(a->dir, &r))
         return true;
@@ -79,10 +80,20 @@ static bool await_broker(struct app *a, const char *id, const char *password, bo
                                           .ca_file = *r.ca_file ? r.ca_file : NULL,
                                           .username = id,
                                           .password = password,
-                                          .should_accept = accepted,
+                                          .should_accept = true,
                                           .timeout_ms = ACCEPT_MS,
                                           .clock = a->clock};
-    return access_wait(&o, e);
+    struct err answer = {0};
+    if (access_wait(&o, &answer))
+        return true;
+    return err_set(e, answer.code, "%.200s: " TELL_BROKER, answer.msg, a->dir);
+}
+
+/* A broker whose process is not known keeps admitting who was revoked until it reads its files. */
+static void hint_at_broker(struct app *a) {
+    struct running r;
+    if (running_read(a->dir, &r) && broker_find(a->dir) == 0)
+        fprintf(stderr, "zoufang %s: " TELL_BROKER "\n", a->argv[0], a->dir);
 }
 
 /* ---------------------------------------------------------------- add */
@@ -113,15 +124,23 @@ static bool add(struct app *a, struct core *c, const struct principal_args *p, s
     bool ok = device  ? enrol_device(c, p->cadres, p->cadre_count, id, password, e)
               : relay ? enrol_relay(c, p->town, id, password, e)
                       : enrol_monitor(c, id, password, e);
-    if (!ok || !enrol_write_access(c, a->dir, e) || !await_broker(a, id, password, true, e))
+    if (!ok || !enrol_write_access(c, a->dir, e))
         return false;
+    bool valid = await_broker(a, id, password, e); /* if not, the password is shown all the same */
     if (a->json)
         printf("{\"%s\":\"%s\",\"username\":\"%s\",\"password\":\"%s\"}\n", p->kind, id, id,
                password);
     else if (relay)
-        return print_bridge(a, c, p, id, password, e);
+        valid = print_bridge(a, c, p, id, password, e) && valid;
     else
         printf("%s %s\nusername %s\npassword %s\n", p->kind, id, id, password);
+    return valid;
+}
+
+static bool revoke(struct app *a, struct core *c, const struct principal_args *p, struct err *e) {
+    if (!enrol_revoke(c, p->kind, p->id, e) || !enrol_write_access(c, a->dir, e))
+        return false;
+    hint_at_broker(a);
     return true;
 }
 
@@ -169,7 +188,7 @@ static int run(struct app *a) {
     else if (strcmp(p.verb, "list") == 0)
         list(a, c, p.kind);
     else if (strcmp(p.verb, "revoke") == 0)
-        ok = enrol_revoke(c, p.kind, p.id, &e) && enrol_write_access(c, a->dir, &e);
+        ok = revoke(a, c, &p, &e);
     else if (is_files(&p))
         ok = enrol_write_relay(c, p.id, p.folder, &e);
     else

@@ -19,7 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FLUSH_MS 10000 /* at the end: for what waits to be published */
+#define FLUSH_MS 10000   /* at the end: for what waits to be published */
+#define COMPARE_MS 10000 /* for the connection that reads what is retained */
 
 struct server {
     struct app *app;
@@ -32,7 +33,8 @@ struct server {
     struct engine *engine;
     struct transport_events engine_events;
     struct link *link;
-    struct link *compare; /* reads what the broker retains; NULL when not */
+    struct link *compare;     /* reads what the broker retains; NULL when not */
+    int64_t compare_until_us; /* until when it must be connected; 0: it is */
     char mark_topic[TOPIC_SIZE_MAX];
     pid_t pid;
     bool announced;
@@ -176,6 +178,7 @@ static void on_compare_up(void *ctx, bool v5) {
 static void end_compare(struct server *s) {
     link_destroy(s->compare);
     s->compare = NULL;
+    s->compare_until_us = 0;
 }
 
 static void begin_compare(struct server *s) {
@@ -196,6 +199,7 @@ static void begin_compare(struct server *s) {
     }
     snprintf(s->mark_topic, sizeof s->mark_topic, "zf/1/%s/up/zoufang-check/mark",
              engine_county(s->engine));
+    s->compare_until_us = clock_mono_us(&s->app->clock) + COMPARE_MS * INT64_C(1000);
     s->compare = link_create(&o, &events, &e);
     if (!s->compare || !link_connect(s->compare, &e)) {
         log_line(LOG_ERROR, "retained topics are not compared: %s", e.msg);
@@ -203,8 +207,25 @@ static void begin_compare(struct server *s) {
     }
 }
 
+/* A broker that has no user zoufang-check: what it retains is not known, so it gets everything.
+ * Returns the milliseconds until this is to be looked at, -1: not now. */
+static int give_up_compare(struct server *s) {
+    if (!s->compare_until_us)
+        return -1;
+    int64_t left_us = s->compare_until_us - clock_mono_us(&s->app->clock);
+    if (left_us > 0)
+        return (int)(left_us / 1000) + 1;
+    end_compare(s);
+    if (metrics_get(&s->metrics, METRIC_CONNECTED)) { /* else the next connect compares again */
+        log_line(LOG_WARN, "what is retained cannot be read as zoufang-check: all is published");
+        engine_retained_end(s->engine);
+    }
+    return -1;
+}
+
 static void send_mark(struct server *s) {
     const struct outgoing mark = {.topic = s->mark_topic, .payload = "1", .size = 1};
+    s->compare_until_us = 0;
     if (s->compare)
         link_publish(s->compare, &mark);
 }
@@ -236,6 +257,13 @@ static void on_signal(struct server *s, int signal_number) {
     }
 }
 
+/* Of two waits, where -1 is for ever. */
+static int sooner(int a_ms, int b_ms) {
+    if (a_ms < 0 || b_ms < 0)
+        return a_ms < 0 ? b_ms : a_ms;
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
 /* Until TERM or INT. */
 static void wait_for_end(struct server *s, const sigset_t *signals) {
     int wait_ms = -1;
@@ -246,8 +274,7 @@ static void wait_for_end(struct server *s, const sigset_t *signals) {
             return;
         if (n > 0)
             on_signal(s, n);
-        if (s->broker)
-            wait_ms = broker_poll(s->broker);
+        wait_ms = sooner(give_up_compare(s), s->broker ? broker_poll(s->broker) : -1);
     }
 }
 

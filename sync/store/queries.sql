@@ -179,6 +179,10 @@ SELECT due_ms, topic, payload FROM retained
   WHERE sent = 0 AND (due_ms, topic) > (?1, ?2) AND due_ms <= ?3
   ORDER BY due_ms, topic LIMIT ?4;
 
+-- Nothing is planned a minute ahead: the clock was set back since.
+-- name: retained_due_again
+UPDATE retained SET due_ms = ?1 WHERE sent = 0 AND due_ms > ?1 + 60000;
+
 -- name: retained_set
 INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, ?2, 0, ?3)
   ON CONFLICT(topic) DO UPDATE SET payload = excluded.payload, sent = 0, due_ms = excluded.due_ms

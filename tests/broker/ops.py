@@ -79,10 +79,12 @@ def user_line():
 # ------------------------------------------------------------------ a line that can be cut
 
 class Line:
-    """A TCP proxy; cut() ends every connection and refuses new ones until mend()."""
+    """A TCP proxy; cut() ends every connection and refuses new ones until mend(). With `swallow`,
+    what comes from the near end is lost."""
 
     def __init__(self, to):
         self.to = to
+        self.swallow = False
         self.listener = self._listen(0)
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
@@ -114,15 +116,16 @@ class Line:
             with self.lock:
                 self.sockets |= {near, far}
             for a, b in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(a, b), daemon=True).start()
+                threading.Thread(target=self._carry, args=(a, b, a is near), daemon=True).start()
 
-    def _carry(self, a, b):
+    def _carry(self, a, b, from_near):
         try:
             while True:
                 data = a.recv(65536)
                 if not data:
                     break
-                b.sendall(data)
+                if not (from_near and self.swallow):
+                    b.sendall(data)
         except OSError:
             pass
         for s in (a, b):
