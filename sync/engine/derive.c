@@ -10,47 +10,8 @@ extern const char derive_sql[];
 
 /* ---------------------------------------------------------------- statements */
 
-bool derive_queries_init(struct derive *d) {
-    const char *p = derive_sql;
-    while ((p = strstr(p, "-- name: "))) {
-        if (d->query_count == DERIVE_QUERIES_MAX)
-            return false;
-        struct derive_query *q = &d->queries[d->query_count++];
-        q->name = p + 9;
-        q->name_size = strcspn(q->name, "\n");
-        q->sql = q->name + q->name_size;
-        const char *next = strstr(q->sql, "-- name: ");
-        q->sql_size = next ? (size_t)(next - q->sql) : strlen(q->sql);
-        p = q->sql;
-    }
-    return true;
-}
-
-void derive_queries_fini(struct derive *d) {
-    for (size_t i = 0; i < d->query_count; i++)
-        sqlite3_finalize(d->queries[i].stmt);
-}
-
-static struct derive_query *find_query(struct derive *d, const char *name) {
-    size_t size = strlen(name);
-    for (size_t i = 0; i < d->query_count; i++) {
-        struct derive_query *q = &d->queries[i];
-        if (q->name_size == size && memcmp(q->name, name, size) == 0)
-            return q;
-    }
-    fprintf(stderr, "zoufang: no statement %s\n", name);
-    abort();
-}
-
 sqlite3_stmt *derive_q(struct derive *d, const char *name) {
-    struct derive_query *q = find_query(d, name);
-    sqlite3 *db = store_db(d->store);
-    if (!q->stmt && sqlite3_prepare_v3(db, q->sql, (int)q->sql_size, SQLITE_PREPARE_PERSISTENT,
-                                       &q->stmt, NULL)) {
-        fprintf(stderr, "zoufang: statement %s: %s\n", name, sqlite3_errmsg(db));
-        abort();
-    }
-    return q->stmt;
+    return statements_get(&d->queries, store_db(d->store), name);
 }
 
 void derive_do(struct derive *d, const char *name) {
@@ -68,7 +29,7 @@ int64_t derive_ask(struct derive *d, const char *name) {
 }
 
 void derive_script(struct derive *d, const char *name) {
-    struct derive_query *q = find_query(d, name);
+    const struct statement *q = statements_find(&d->queries, name);
     char *sql = strndup(q->sql, q->sql_size);
     if (sql)
         store_exec(d->store, sql);
@@ -101,8 +62,7 @@ static bool open_files(struct derive *d, const char *schema_dir, struct err *e) 
     if (sqlite3_create_function(store_db(d->store), "id_blob", 1,
                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, fn_id_blob, NULL, NULL))
         return err_set(e, ERR_BUG, "id_blob: %s", sqlite3_errmsg(store_db(d->store)));
-    if (!derive_queries_init(d))
-        return err_set(e, ERR_BUG, "derive.sql: too many statements");
+    statements_init(&d->queries, derive_sql);
     if (!store_begin(d->store, e))
         return false;
     derive_script(d, "temp_tables");
@@ -151,7 +111,7 @@ void derive_destroy(struct derive *d) {
         sqlite3_finalize(d->files[i].stmt);
         free(d->files[i].sql);
     }
-    derive_queries_fini(d);
+    statements_fini(&d->queries);
     buf_fini(&d->text);
     free(d);
 }
@@ -330,7 +290,7 @@ bool derive_run(struct derive *d, derive_progress *progress, void *ctx, struct e
 
 static bool report_differences(struct derive *d, FILE *report) {
     sqlite3_stmt *q = NULL;
-    struct derive_query *text = find_query(d, "check_compare");
+    const struct statement *text = statements_find(&d->queries, "check_compare");
     if (sqlite3_prepare_v2(store_db(d->store), text->sql, (int)text->sql_size, &q, NULL)) {
         fprintf(stderr, "zoufang: check_compare: %s\n", sqlite3_errmsg(store_db(d->store)));
         abort();

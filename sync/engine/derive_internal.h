@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "derive.h"
+#include "statements.h"
 
 enum derive_kind { DERIVE_VIEW, DERIVE_RULE, DERIVE_STATUS, DERIVE_HEAD, DERIVE_FOLD };
 
@@ -19,16 +20,6 @@ struct derive_file {
     sqlite3_stmt *stmt;
 };
 
-struct derive_query {
-    const char *name; /* into derive_sql */
-    size_t name_size;
-    const char *sql;
-    size_t sql_size;
-    sqlite3_stmt *stmt;
-};
-
-#define DERIVE_QUERIES_MAX 96
-
 struct derive {
     struct store *store;
     const struct clock *clock;
@@ -37,8 +28,7 @@ struct derive {
     struct derive_file files[DERIVE_FILES_MAX];
     size_t file_count;
     int first_index; /* files of another set, being replaced, have others */
-    struct derive_query queries[DERIVE_QUERIES_MAX];
-    size_t query_count;
+    struct statements queries;
     bool loaded;
     struct buf text;   /* a message being built */
     int64_t slice_any; /* OR of the slice's masks */
@@ -47,8 +37,6 @@ struct derive {
 };
 
 /* Statements of derive.sql. */
-bool derive_queries_init(struct derive *d);
-void derive_queries_fini(struct derive *d);
 sqlite3_stmt *derive_q(struct derive *d, const char *name);
 void derive_do(struct derive *d, const char *name);     /* runs it without parameters */
 int64_t derive_ask(struct derive *d, const char *name); /* first column of its first row */

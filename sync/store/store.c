@@ -1,34 +1,26 @@
 #include "store.h"
 
 #include "hash.h"
+#include "statements.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERIES_MAX 160
 #define MIGRATION_COUNT 1 /* files in schema/migrations */
 
 extern const char queries_sql[];
 extern const char migration_001_sql[];
 
-struct query {
-    const char *name; /* into queries_sql */
-    size_t name_size;
-    const char *sql;
-    size_t sql_size;
-    sqlite3_stmt *stmt;
-};
-
 struct store {
     sqlite3 *db;
     const struct clock *clock;
-    struct query queries[QUERIES_MAX];
-    size_t query_count;
+    struct statements queries;
     struct err err;
     int64_t rev;
     int64_t rev_saved;
     int64_t data_version;
+    bool in_transaction; /* between store_begin and store_commit or store_rollback */
     char value[4096];
 };
 
@@ -116,37 +108,8 @@ static bool register_functions(struct store *s) {
 
 /* ---------------------------------------------------------------- named statements */
 
-/* queries.sql: "-- name" lines, each followed by one statement. */
-static void index_queries(struct store *s) {
-    const char *p = queries_sql;
-    while ((p = strstr(p, "-- name: "))) {
-        if (s->query_count == QUERIES_MAX)
-            abort();
-        struct query *q = &s->queries[s->query_count++];
-        q->name = p + 9;
-        q->name_size = strcspn(q->name, "\n");
-        q->sql = q->name + q->name_size;
-        const char *next = strstr(q->sql, "-- name: ");
-        q->sql_size = next ? (size_t)(next - q->sql) : strlen(q->sql);
-        p = q->sql;
-    }
-}
-
 sqlite3_stmt *store_query(struct store *s, const char *name) {
-    size_t size = strlen(name);
-    for (size_t i = 0; i < s->query_count; i++) {
-        struct query *q = &s->queries[i];
-        if (q->name_size != size || memcmp(q->name, name, size) != 0)
-            continue;
-        if (!q->stmt && sqlite3_prepare_v3(s->db, q->sql, (int)q->sql_size,
-                                           SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL)) {
-            fprintf(stderr, "zoufang: statement %s: %s\n", name, sqlite3_errmsg(s->db));
-            abort();
-        }
-        return q->stmt;
-    }
-    fprintf(stderr, "zoufang: no statement %s\n", name);
-    abort();
+    return statements_get(&s->queries, s->db, name);
 }
 
 void q_text(sqlite3_stmt *q, int i, const char *text) {
@@ -182,7 +145,21 @@ static void fail(struct store *s, const char *what) {
     err_set(&s->err, kind, "database: %s: %.160s", sqlite3_errmsg(s->db), what);
 }
 
+/* After a failure nothing more is done in a transaction: SQLite itself may have rolled it back, and
+ * then each further statement would be committed by itself. */
+static bool is_lost(struct store *s) {
+    if (!s->in_transaction)
+        return false;
+    if (sqlite3_get_autocommit(s->db))
+        err_set(&s->err, ERR_IO, "database: the transaction was rolled back");
+    return err_is_set(&s->err);
+}
+
 bool q_row(struct store *s, sqlite3_stmt *q) {
+    if (is_lost(s)) {
+        sqlite3_reset(q);
+        return false;
+    }
     int rc = sqlite3_step(q);
     if (rc == SQLITE_ROW)
         return true;
@@ -202,6 +179,8 @@ void q_end(sqlite3_stmt *q) {
 }
 
 void store_exec(struct store *s, const char *sql) {
+    if (is_lost(s))
+        return;
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL))
         fail(s, sql);
 }
@@ -234,7 +213,7 @@ static void migrate(struct store *s, const char *path, enum store_mode mode) {
         snprintf(done, sizeof done, "PRAGMA user_version = %lld; COMMIT", (long long)i + 1);
         store_exec(s, "BEGIN IMMEDIATE");
         store_exec(s, migrations[i]);
-        store_exec(s, done);
+        store_exec(s, err_is_set(&s->err) ? "ROLLBACK" : done);
     }
 }
 
@@ -271,7 +250,7 @@ struct store *store_open(const char *path, enum store_mode mode, const struct cl
         return NULL;
     }
     s->clock = clock;
-    index_queries(s);
+    statements_init(&s->queries, queries_sql);
     if (!open_file(s, path, mode, e)) {
         store_close(s);
         return NULL;
@@ -284,8 +263,7 @@ struct store *store_open(const char *path, enum store_mode mode, const struct cl
 void store_close(struct store *s) {
     if (!s)
         return;
-    for (size_t i = 0; i < s->query_count; i++)
-        sqlite3_finalize(s->queries[i].stmt);
+    statements_fini(&s->queries);
     sqlite3_close(s->db);
     free(s);
 }
@@ -299,8 +277,12 @@ sqlite3 *store_db(struct store *s) {
 bool store_begin(struct store *s, struct err *e) {
     s->err.code = ERR_NONE;
     store_exec(s, "BEGIN IMMEDIATE");
-    if (!err_is_set(&s->err))
+    if (!err_is_set(&s->err)) {
+        s->in_transaction = true;
         load_rev(s);
+    }
+    if (err_is_set(&s->err))
+        store_rollback(s);
     return store_take_error(s, e);
 }
 
@@ -316,11 +298,13 @@ bool store_commit(struct store *s, struct err *e) {
         store_rollback(s);
         return store_take_error(s, e);
     }
+    s->in_transaction = false;
     s->rev_saved = s->rev;
     return true;
 }
 
 void store_rollback(struct store *s) {
+    s->in_transaction = false;
     if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     s->rev = s->rev_saved;

@@ -181,7 +181,8 @@ static inline void assign(struct county *c, const char *target, const char *kind
     run_fmt(c, "INSERT OR REPLACE INTO assignment VALUES('%s', '%s', '%s', '%s', '%s', '%s', '%s')",
             id, target, kind, unit ? "" : cadre, unit ? cadre : "", from, to);
     record(c, "assign.set", target, stamp, "C-00001", "{}");
-    run_fmt(c, "INSERT OR IGNORE INTO fact_source SELECT 'assignment', '%s', max(rec) FROM record",
+    run_fmt(c,
+            "INSERT OR IGNORE INTO fact_source SELECT 'assignment', '%s', max(rec), -1 FROM record",
             id);
 }
 
