@@ -93,9 +93,9 @@ static void add_target(struct texts *items, const char *target) {
 enum { Q_ASSIGNED, Q_CURRENT, Q_ADD, Q_REMOVE, Q_DEVICES, QUERIES };
 
 static const char *const queries[QUERIES] = {
-    [Q_ASSIGNED] = "SELECT target FROM assignment WHERE cadre = ?1 AND ?3 BETWEEN from_day AND "
-                   "to_day UNION ALL SELECT target FROM assignment WHERE unit = ?2 AND ?2 <> '' "
-                   "AND ?3 BETWEEN from_day AND to_day",
+    [Q_ASSIGNED] = ("SELECT target FROM assignment WHERE cadre = ?1 AND ?3 BETWEEN from_day AND "
+                    "to_day UNION ALL SELECT target FROM assignment WHERE unit = ?2 AND ?2 <> '' "
+                    "AND ?3 BETWEEN from_day AND to_day"),
     [Q_CURRENT] = "SELECT item FROM scope WHERE device = ?1 AND removed = 0 ORDER BY item",
     [Q_ADD] = ("INSERT INTO scope(device, item, added, removed) VALUES(?1, ?2, ?3, 0) "
                "ON CONFLICT(device, item) DO UPDATE SET added = excluded.added, removed = 0"),
