@@ -27,6 +27,7 @@ struct authority {
     struct strmap cadres;  /* id → struct cadre_history */
     struct strmap devices; /* id → struct device */
     struct strmap relays;  /* id → town text */
+    struct strmap places;  /* divisions that the register knows */
 };
 
 struct authority *authority_create(struct store *s, const char *county,
@@ -62,6 +63,7 @@ void authority_forget(struct authority *a) {
     strmap_clear(&a->cadres, free_history);
     strmap_clear(&a->devices, free_device);
     strmap_clear(&a->relays, free);
+    strmap_clear(&a->places, NULL);
 }
 
 void authority_destroy(struct authority *a) {
@@ -296,6 +298,18 @@ static void judge_role(const struct cadre *c, const struct claim *k, struct prob
     }
 }
 
+static bool place_known(struct authority *a, const char *place) {
+    if (strmap_get(&a->places, place))
+        return true;
+    sqlite3_stmt *q = store_query(a->store, "division_known");
+    q_text(q, 1, place);
+    bool known = q_row(a->store, q);
+    q_end(q);
+    if (known)
+        strmap_set(&a->places, place, a);
+    return known;
+}
+
 /* A subject whose place the id does not tell is judged by role alone: what an act outside the
  * author's area does is decided when the target is known (merge). */
 static void judge_scope(struct authority *a, const struct cadre *c, const struct claim *k,
@@ -305,13 +319,9 @@ static void judge_scope(struct authority *a, const struct cadre *c, const struct
         return;
     char day[11];
     time_local_date(hlc_ms(k->hlc), day);
-    sqlite3_stmt *q = store_query(a->store, "division_known");
-    q_text(q, 1, s->place);
-    bool known = q_row(a->store, q);
-    q_end(q);
-    bool in =
-        known && (k->form->by_register ? cadre_covers(c, s->place)
-                                       : authority_in_scope(a, c, s->place, s->household, day));
+    bool in = place_known(a, s->place) &&
+              (k->form->by_register ? cadre_covers(c, s->place)
+                                    : authority_in_scope(a, c, s->place, s->household, day));
     if (!in)
         problems_add_code(missing, "out_of_scope", "/subject");
 }

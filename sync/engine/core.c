@@ -137,6 +137,7 @@ void core_close(struct core *c) {
     form_run_destroy(c->form_run);
     form_catalog_destroy(c->catalog);
     strmap_clear(&c->places, NULL);
+    strmap_clear(&c->mentioned, NULL);
     free(c->form_masks);
     store_close(c->store);
     free(c);
@@ -157,8 +158,10 @@ bool core_begin(struct core *c, struct err *e) {
     c->register_changed = false;
     if (!store_begin(c->store, e))
         return false;
-    if (store_changed_elsewhere(c->store))
+    if (store_changed_elsewhere(c->store)) {
         authority_forget(c->authority);
+        strmap_clear(&c->mentioned, NULL);
+    }
     sqlite3_stmt *q = store_query(c->store, "awaited_any");
     c->any_awaited = q_row(c->store, q);
     q_end(q);
@@ -180,12 +183,14 @@ bool core_commit(struct core *c, struct err *e) {
     if (store_commit(c->store, e))
         return true;
     authority_forget(c->authority);
+    strmap_clear(&c->mentioned, NULL);
     return false;
 }
 
 void core_rollback(struct core *c) {
     store_rollback(c->store);
     strmap_clear(&c->places, NULL);
+    strmap_clear(&c->mentioned, NULL);
     authority_forget(c->authority);
 }
 

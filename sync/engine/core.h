@@ -19,11 +19,12 @@ struct core {
     char schema_dir[512];
     char county[7]; /* 6 digits */
     char epoch[UUID_TEXT_SIZE];
-    int64_t *form_masks;    /* by form index */
-    struct strmap places;   /* touched in this transaction */
-    bool authority_changed; /* in this transaction */
-    bool register_changed;  /* and besides: cadres, units or divisions */
-    bool any_awaited;       /* some record is awaited that has not come */
+    int64_t *form_masks;     /* by form index */
+    struct strmap places;    /* touched in this transaction */
+    struct strmap mentioned; /* households that exist; a bounded memory */
+    bool authority_changed;  /* in this transaction */
+    bool register_changed;   /* and besides: cadres, units or divisions */
+    bool any_awaited;        /* some record is awaited that has not come */
 };
 
 /* Opens DIR/zoufang.db and the form files. clock and rng are kept, not owned. NULL and *e on

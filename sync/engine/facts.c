@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MENTIONED_MAX 4096                 /* ids kept in memory as known to exist */
 #define ENTITY_SIZE_MAX (8u * 1024 * 1024) /* its facts as text: far above what forms allow */
 
 static int64_t name_bit(const char *name) {
@@ -396,6 +397,11 @@ bool facts_write(struct core *c, const struct record *r, int64_t rec, const char
 
 void facts_mention(struct core *c, const char *kind, const char *id, const char *place,
                    const char *household) {
+    if (strmap_get(&c->mentioned, id))
+        return;
+    if (c->mentioned.count >= MENTIONED_MAX)
+        strmap_clear(&c->mentioned, NULL);
+    strmap_set(&c->mentioned, id, c);
     if (entity_known(c, kind, id))
         return;
     struct entity_text t;

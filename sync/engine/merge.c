@@ -316,6 +316,7 @@ void merge_rebuild(struct core *c, void (*progress)(size_t done)) {
     store_exec(c->store, "DELETE FROM fact_source; DELETE FROM assignment; DELETE FROM awaited;"
                          "DELETE FROM entity; UPDATE record SET effect = 1 WHERE effect <> 1");
     authority_forget(c->authority);
+    strmap_clear(&c->mentioned, NULL);
     while ((count = load_stored(c, after, page, PAGE)) > 0) {
         for (size_t i = 0; i < count; i++) {
             merge_again(c, page[i].rec, page[i].body);
