@@ -9,7 +9,7 @@ import signal
 import sqlite3
 
 import zf
-from zf import HOUSE, VILLAGE, ContractCase, Copy
+from zf import HOUSE, ContractCase, Copy
 
 NOTE = {
     "$schema": "https://json-schema.org/draft/2020-12/schema", "x-form": "test.note", "x-version": 1,

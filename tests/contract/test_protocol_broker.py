@@ -2,11 +2,13 @@
 topics and of the server's state when something dies."""
 import json
 import os
+import select
 import signal
 import subprocess
+import time
 
 import zf
-from zf import HOUSE, VILLAGE, ContractCase
+from zf import ContractCase
 
 
 class Access(ContractCase):
@@ -225,7 +227,6 @@ class Death(ContractCase):
 
     def wait_broker(self, old):
         """Until another broker accepts a connection; each try is bounded by the kernel's answer."""
-        import time
         end = time.monotonic() + zf.BOUND
         while time.monotonic() < end:
             try:
@@ -242,7 +243,6 @@ class Death(ContractCase):
 
 
 def select_wait(seconds):
-    import select
     select.select([], [], [], seconds)
 
 
@@ -305,7 +305,6 @@ class OwnBroker(ContractCase):
         watch.until(lambda t: t["server"]["state"] == "offline", "offline before a clean end")
 
     def until_file(self, name):
-        import time
         end = time.monotonic() + zf.BOUND
         path = os.path.join(self.county.data, "broker", name)
         while not os.path.exists(path):
@@ -314,7 +313,6 @@ class OwnBroker(ContractCase):
             select_wait(0.1)
 
     def connect_watch(self, creds):
-        import time
         end = time.monotonic() + zf.BOUND
         while True:
             try:

@@ -1,6 +1,4 @@
 """Protocol §7: amendments, withdrawals, facts and conflicts, seen as phones see them, by pulls."""
-import unittest
-
 import zf
 from zf import HOUSE, VILLAGE, ContractCase, Copy, stamp, tail, uuid7
 

@@ -7,7 +7,6 @@ ZF_BOUND). Every process is ended at exit.
     python3 test_protocol_X.py PATH/TO/zoufang [Class.case ...]
 """
 import atexit
-import base64
 import hashlib
 import json
 import os
@@ -23,7 +22,6 @@ import tempfile
 import threading
 import time
 import unittest
-import zlib
 from datetime import datetime, timedelta, timezone
 
 try:
