@@ -31,11 +31,18 @@ static void add_label(struct buf *out, const char *zh, const char *en) {
     buf_add_char(out, '}');
 }
 
-/* "inspect.water":{"fv":[1,2],"label":…}: versions of one id stand together. */
+/* "inspect.water":{"fv":[1,2],"label":…}: versions of one id stand together. What only imports
+ * write is not for phones. */
 static void add_forms(struct buf *out, const struct form_catalog *c) {
+    bool any = false;
     for (size_t i = 0; i < c->form_count;) {
         const char *id = c->forms[i]->form.id;
-        buf_add_fmt(out, "%s\"%s\":{\"fv\":[", i ? "," : "", id);
+        if (c->forms[i]->form.kind == FORM_REGISTER) {
+            i++;
+            continue;
+        }
+        buf_add_fmt(out, "%s\"%s\":{\"fv\":[", any ? "," : "", id);
+        any = true;
         const struct form *newest = NULL;
         for (; i < c->form_count && strcmp(c->forms[i]->form.id, id) == 0; i++) {
             buf_add_fmt(out, "%s%lld", newest ? "," : "", (long long)c->forms[i]->form.fv);
