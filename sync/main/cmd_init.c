@@ -264,11 +264,11 @@ static void derive_progressed(void *ctx, size_t done, size_t total) {
     app_progress("derivation", done, total);
 }
 
-/* The engine's chores for devices and held records: there are none yet. */
+/* The engine's chores: there are no devices and no held records yet, and all is derived here. */
 static bool drop_chores(struct store *s, struct err *e) {
     if (!store_begin(s, e))
         return false;
-    static const char *const levels[] = {"scope", "held"};
+    static const char *const levels[] = {"scope", "held", "all"};
     for (size_t k = 0; k < sizeof levels / sizeof *levels; k++) {
         sqlite3_stmt *q = store_query(s, "dirty_take");
         q_text(q, 1, levels[k]);
