@@ -84,6 +84,9 @@ def _cleanup():
             shutil.rmtree(d, ignore_errors=True)
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that _cleanup runs
+
+
 def free_port():
     """A port N such that N + 1 is free too (WebSockets)."""
     for _ in range(100):
