@@ -150,8 +150,9 @@ static bool is_volatile_topic(const struct engine *g, const char *topic) {
            (topic_metrics(own, g->core->county) && strcmp(topic, own) == 0);
 }
 
-/* Marks every retained topic as sent or not, by what the broker was seen to hold. */
-static void compare_retained(struct engine *g, struct strmap *seen) {
+/* Marks every retained topic as sent or not, by what the broker was seen to hold; how many differ.
+ */
+static size_t compare_retained(struct engine *g, struct strmap *seen) {
     struct store *s = g->core->store;
     sqlite3_stmt *q = store_query(s, "retained_all");
     struct strmap wrong = {0};
@@ -173,8 +174,9 @@ static void compare_retained(struct engine *g, struct strmap *seen) {
         q_int(q, 2, clock_wall_ms(g->options.clock));
         q_done(s, q);
     }
-    log_line(LOG_INFO, "retained topics compared, differing=%zu", wrong.count);
+    size_t count = wrong.count;
     strmap_clear(&wrong, NULL);
+    return count;
 }
 
 /* Topics that the broker holds and the database does not know. */
@@ -202,12 +204,15 @@ void engine_reconcile(struct engine *g) {
     pthread_mutex_unlock(&g->lock);
     if (!ended)
         return;
+    size_t differing = 0;
     if (store_begin(g->core->store, &e)) {
-        compare_retained(g, &seen);
+        differing = compare_retained(g, &seen);
         clear_strays(g, &seen);
         store_commit(g->core->store, &e);
     }
-    if (err_is_set(&e))
+    if (!err_is_set(&e))
+        log_line(LOG_INFO, "retained topics compared, differing=%zu", differing);
+    else
         log_line(LOG_ERROR, "retained topics could not be compared: %s", e.msg);
     strmap_clear(&seen, NULL);
 }
