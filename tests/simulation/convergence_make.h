@@ -109,8 +109,9 @@ static inline json_t *any_base(struct making *m, const char *subject, const char
         json_decref(tails);
         return NULL;
     }
-    for (size_t i = m->count; i-- > 0 && json_array_size(tails) < 3;) {
-        if (writes(&m->list[i], subject, fact) && !one_in(m->chance, 3))
+    size_t most = 1 + pick(m->chance, 2);
+    for (size_t i = m->count; i-- > 0 && json_array_size(tails) < most;) {
+        if (writes(&m->list[i], subject, fact) && one_in(m->chance, 2))
             json_array_append_new(tails, json_string(m->list[i].id + 24));
     }
     if (one_in(m->chance, 6))
@@ -135,6 +136,20 @@ static inline json_t *any_fact(struct making *m, const char *fact) {
     return json_boolean(n & 1);
 }
 
+/* Often the greatest stamp about the subject so far, or 72 hours after it, or just past that. */
+static inline int64_t close_stamp(struct making *m, const char *subject) {
+    static const int64_t after_ms[] = {0, 0, 72 * HOUR_MS, 72 * HOUR_MS + 1};
+    int64_t greatest = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        const struct made *x = &m->list[i];
+        if (strcmp(text_at(x, "subject"), subject) == 0 && x->hlc > greatest)
+            greatest = x->hlc;
+    }
+    int64_t ms = hlc_ms(greatest) + after_ms[pick(m->chance, 4)];
+    return !greatest || ms >= NOW_MS || one_in(m->chance, 3) ? any_stamp(m)
+                                                             : ms << 16 | (greatest & 0xffff);
+}
+
 static inline void make_facts(struct making *m) {
     static const char *const of_household[] = {"farmland_mu", "phone", "other_causes",
                                                "other_home"};
@@ -157,7 +172,7 @@ static inline void make_facts(struct making *m) {
     json_t *data = person ? json_pack("{s:s, s:o}", "op", "edit", "set", set)
                           : json_pack("{s:o, s:s}", "set", set, "reason", "核实");
     struct made *x = make(m, person ? "person.facts" : "hh.facts", fitting_author(m, household),
-                          subject, any_stamp(m), data);
+                          subject, close_stamp(m, subject), data);
     if (!one_in(m->chance, 5))
         json_object_set(x->record, "base", base);
     json_decref(base);

@@ -13,6 +13,7 @@ struct known {
     const char *id, *form, *subject, *by, *hlc;
     int64_t ms;
     bool current;
+    bool merged_as_current; /* what the program says */
 };
 
 struct oracle {
@@ -28,8 +29,8 @@ static inline const char *oracle_text(const json_t *o, const char *key) {
 static inline void oracle_load(struct oracle *o, sqlite3 *db) {
     sqlite3_stmt *q;
     o->count = 0;
-    if (sqlite3_prepare_v2(db, "SELECT body, hlc >> 16 FROM record WHERE outcome = 1", -1, &q,
-                           NULL))
+    if (sqlite3_prepare_v2(db, "SELECT body, hlc >> 16, effect = 1 FROM record WHERE outcome = 1",
+                           -1, &q, NULL))
         die("oracle: %s", sqlite3_errmsg(db));
     while (sqlite3_step(q) == SQLITE_ROW) {
         if (o->count == ORACLE_MAX)
@@ -42,6 +43,7 @@ static inline void oracle_load(struct oracle *o, sqlite3 *db) {
         k->by = oracle_text(k->record, "by");
         k->hlc = oracle_text(k->record, "hlc");
         k->ms = sqlite3_column_int64(q, 1);
+        k->merged_as_current = sqlite3_column_int(q, 2);
     }
     sqlite3_finalize(q);
 }
@@ -179,6 +181,15 @@ static inline bool oracle_shown(const struct known *from, const struct known *to
     return false;
 }
 
+/* Records about households and persons: which of them are current. */
+static inline void oracle_check_currents(const struct oracle *o) {
+    for (size_t i = 0; i < o->count; i++) {
+        const struct known *k = &o->list[i];
+        if (strlen(k->subject) > 12 && k->subject[12] == '-' && k->current != k->merged_as_current)
+            die("oracle: %s %s is %scurrent", k->form, k->id, k->current ? "" : "not ");
+    }
+}
+
 struct oracle_writes {
     const struct known *by[ORACLE_MAX];
     json_t *value[ORACLE_MAX];
@@ -271,6 +282,7 @@ static inline size_t oracle_check(sqlite3 *db) {
     size_t found = 0;
     oracle_load(&o, db);
     oracle_currents(&o);
+    oracle_check_currents(&o);
     if (sqlite3_prepare_v2(
             db, "SELECT kind, id, doc, conflicts FROM entity WHERE kind IN ('household', 'person')",
             -1, &q, NULL))
