@@ -28,7 +28,7 @@ static int32_t birth_of(const struct rng *r, int age) {
         day[i] = (char)('0' + year % 10);
     int32_t days = 0;
     if (!date_parse(day, 10, &days)) { /* 02-29 */
-        memcpy(day + 5, "02-28", 5);
+        day[9] = '8';
         date_parse(day, 10, &days);
     }
     return days;

@@ -40,8 +40,9 @@ static uint32_t chance(struct sample *s, uint32_t n) {
  * position lies in it. */
 static void plan_town(struct sample *s, size_t i) {
     size_t cell = i == 4 ? 9 : i == 9 ? 4 : i;
+    size_t row = cell / 4;
     s->towns[s->town_count++] =
-        (struct plan_town){town_names[i].code, town_names[i].name, 30.0 + 0.2 * (double)(cell / 4),
+        (struct plan_town){town_names[i].code, town_names[i].name, 30.0 + 0.2 * (double)row,
                            115.98 + 0.2 * (double)(cell % 4)};
 }
 
@@ -148,8 +149,8 @@ static void plan_household(struct sample *s, size_t village, size_t k) {
 static void plan_households(struct sample *s, size_t total) {
     size_t others = s->village_count - 1;
     size_t rest = total - EXAMPLE_VILLAGE_HOUSEHOLDS;
-    size_t mean = rest / others;
-    size_t extra = rest % others;
+    size_t mean = others ? rest / others : 0;
+    size_t extra = others ? rest % others : 0;
     size_t swing = mean / 4;
     size_t give = 0;
     size_t place = 0;
@@ -176,7 +177,7 @@ static void plan_households(struct sample *s, size_t total) {
 }
 
 static uint32_t *shuffled(struct sample *s) {
-    uint32_t *order = malloc(s->household_count * sizeof *order);
+    uint32_t *order = calloc(s->household_count, sizeof *order);
     if (!order)
         return NULL;
     for (size_t i = 0; i < s->household_count; i++)
@@ -294,7 +295,7 @@ static bool plan_water(struct sample *s, const uint32_t *order, uint32_t total,
         const struct plan_village *v = &s->villages[i];
         if (!v->water || v == example)
             continue;
-        uint32_t share = (uint32_t)((uint64_t)left * v->persons / people);
+        uint32_t share = people ? (uint32_t)((uint64_t)left * v->persons / people) : left;
         left -= share;
         people -= v->persons;
         missing += pick_in_village(s, order, v, share, p);

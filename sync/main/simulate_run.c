@@ -180,8 +180,10 @@ static void gone(struct player *p) {
 static int64_t some_time(struct run *r, double mean_us) {
     double u = (1 + rng_below(&r->rng, 1000000)) / 1000001.0;
     double sum = 0;
-    for (double x = u; x < 1 && sum < 5; x *= 1.1051709) /* e^0.1 */
+    while (u < 1 && sum < 5) {
+        u *= 1.1051709; /* e^0.1 */
         sum += 0.1;
+    }
     return (int64_t)(sum * mean_us);
 }
 
@@ -503,7 +505,7 @@ bool simulate_run(struct app *a, const struct simulate_plan *plan,
     struct run r;
     run_init(&r, a, plan, devices, count);
     bool ok = true;
-    for (size_t i = 0; i < count && ok; i++) {
+    for (size_t i = 0; i < r.count && ok; i++) {
         ok = go_online(&r.players[i], e);
         r.players[i].toggle_us =
             plan->offline_pct ? r.start_us + some_time(&r, ONLINE_MEAN_US) : INT64_MAX;
