@@ -75,6 +75,19 @@ void uuid7_make(const struct rng *r, int64_t ms, char out[UUID_TEXT_SIZE]) {
     uuid_text(b, out);
 }
 
+void uuid7_make_counted(const struct rng *r, int64_t ms, unsigned counter,
+                        char out[UUID_TEXT_SIZE]) {
+    unsigned char b[16];
+    rng_fill(r, b, sizeof b);
+    for (int i = 0; i < 6; i++)
+        b[i] = (unsigned char)((uint64_t)ms >> (40 - 8 * i));
+    b[6] = (unsigned char)(counter >> 12);
+    b[7] = (unsigned char)(counter >> 4);
+    b[8] = (unsigned char)((counter & 0xf) << 2 | (b[8] & 3));
+    uuid_stamp(b, 7);
+    uuid_text(b, out);
+}
+
 void uuid4_make(const struct rng *r, char out[UUID_TEXT_SIZE]) {
     unsigned char b[16];
     rng_fill(r, b, sizeof b);

@@ -28,6 +28,10 @@ struct rng rng_seeded_make(struct rng_seeded *s, uint64_t seed);
 #define UUID_TEXT_SIZE 37
 /* A UUIDv7 (RFC 9562) of this millisecond, lower-case. */
 void uuid7_make(const struct rng *r, int64_t ms, char out[UUID_TEXT_SIZE]);
+/* A UUIDv7 whose first bits after the millisecond are a counter (RFC 9562 §6.2): in the order of
+ * (ms, counter) also within one millisecond. */
+void uuid7_make_counted(const struct rng *r, int64_t ms, unsigned counter,
+                        char out[UUID_TEXT_SIZE]);
 /* A UUIDv4, lower-case: for epoch and boot. */
 void uuid4_make(const struct rng *r, char out[UUID_TEXT_SIZE]);
 

@@ -91,8 +91,8 @@ bool import_add(struct import *i, const char *form_id, const char *subject, int6
     char id[UUID_TEXT_SIZE];
     if (!form)
         return refuse(ret, "没有此表单", "there is no such form");
-    uuid7_make(i->core->rng, stamp_ms, id);
     int64_t hlc = hlc_next(i->last_hlc, stamp_ms);
+    uuid7_make_counted(i->core->rng, hlc_ms(hlc), (unsigned)(hlc & 0xffff), id);
     write_record(i, id, form, subject, hlc, data, data_size);
     json_t *json = i->text.failed
                        ? NULL

@@ -71,6 +71,11 @@ Test(rng, seeded_repeats_and_uuids_are_well_formed) {
     cr_assert_str_eq(a, b);
     cr_assert_eq(a[14], '7');
     cr_assert_eq(strlen(a), 36);
+    for (unsigned n = 0; n < 0xffff; n += 255) {
+        uuid7_make_counted(&r1, 1560304800000, n, a);
+        uuid7_make_counted(&r2, 1560304800000, n + 1, b);
+        cr_assert(strcmp(a, b) < 0 && a[14] == '7' && strchr("89ab", a[19]), "%s %s", a, b);
+    }
 }
 
 Test(hash, known_answer) {
