@@ -155,9 +155,8 @@ struct core *app_open_core(struct app *a, int *ret_status) {
     return c;
 }
 
-bool app_write_default_conf(struct app *a, const char *county, struct err *e) {
+bool app_write_default_conf(const struct app *a, struct err *e) {
     char path[1024];
-    (void)county;
     snprintf(path, sizeof path, "%s/zoufang.conf", a->dir);
     FILE *f = fopen(path, "wx");
     if (!f)

@@ -38,7 +38,7 @@ int app_usage(const struct app *a, const char *fmt, ...) __attribute__((format(p
 struct core *app_open_core(struct app *a, int *ret_status);
 
 /* Writes DIR/zoufang.conf of a new county, commented, unless there is one. */
-bool app_write_default_conf(struct app *a, const char *county, struct err *e);
+bool app_write_default_conf(const struct app *a, struct err *e);
 
 /* A progress line on stderr: redrawn in place on a terminal, else one line every 10 %. */
 void app_progress(const char *what, size_t done, size_t total);

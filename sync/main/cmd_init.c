@@ -346,8 +346,7 @@ static int run(struct init *i) {
     struct sample_counts counts = {0};
     bool ok = prepare_directory(i);
     if (ok) {
-        ok = make_database(i, &counts) && app_write_default_conf(i->app, i->county, &i->e) &&
-             move_database(i);
+        ok = make_database(i, &counts) && app_write_default_conf(i->app, &i->e) && move_database(i);
         remove_work(i);
     }
     if (!ok)
