@@ -38,20 +38,20 @@ extern int plain_failures; /* of the running test */
 #define Test(suite_, name_, ...)                                                                   \
     static void suite_##_##name_##_run(void);                                                      \
     __attribute__((constructor)) static void suite_##_##name_##_register(void) {                   \
-        static struct plain_test t = {.suite = #suite_,                                            \
-                                      .name = #name_,                                              \
-                                      .run = suite_##_##name_##_run,                               \
-                                      .options = {__VA_ARGS__}};                                   \
-        t.next = plain_tests;                                                                      \
-        plain_tests = &t;                                                                          \
+        static struct plain_test plain_new = {.suite = #suite_,                                    \
+                                              .name = #name_,                                      \
+                                              .run = suite_##_##name_##_run,                       \
+                                              .options = {__VA_ARGS__}};                           \
+        plain_new.next = plain_tests;                                                              \
+        plain_tests = &plain_new;                                                                  \
     }                                                                                              \
     static void suite_##_##name_##_run(void)
 
 #define TestSuite(name_, ...)                                                                      \
     __attribute__((constructor)) static void name_##_suite_register(void) {                        \
-        static struct plain_suite s = {.name = #name_, .options = {__VA_ARGS__}};                  \
-        s.next = plain_suites;                                                                     \
-        plain_suites = &s;                                                                         \
+        static struct plain_suite plain_new = {.name = #name_, .options = {__VA_ARGS__}};          \
+        plain_new.next = plain_suites;                                                             \
+        plain_suites = &plain_new;                                                                 \
     }                                                                                              \
     struct plain_suite
 
