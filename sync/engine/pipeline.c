@@ -77,19 +77,20 @@ static void judge_known(struct pipeline *p, const struct record *r, struct verdi
     json_decref(body);
 }
 
-/* Steps 2 to 7 of §5, in this order. */
-static void judge(struct pipeline *p, const struct envelope *v, struct record *r,
+/* Steps 2 to 7 of §5, in this order. The record stays as it was decoded: if the commit fails, the
+ * same envelope is taken again. */
+static void judge(struct pipeline *p, const struct envelope *v, const struct record *r,
                   struct verdict *d) {
     d->what = TAKE;
     d->outcome = OUTCOME_REJECTED;
     if (r->state == RECORD_MALFORMED) {
-        problems_move(&d->problems, &r->problems);
+        problems_copy(&d->problems, &r->problems);
     } else if (logged_get(p->core, r->id_bytes, &d->known)) {
         judge_known(p, r, d);
     } else if (r->state == RECORD_NO_FORM) {
         retry(d, "unknown_form", "/form", RETRY_FORM_MS);
     } else if (r->state == RECORD_UNFIT) {
-        problems_move(&d->problems, &r->problems);
+        problems_copy(&d->problems, &r->problems);
     } else if (hlc_ms(r->hlc) > clock_wall_ms(p->core->clock) + CLOCK_AHEAD_MS_MAX) {
         retry(d, "clock_ahead", "/hlc", RETRY_CLOCK_MS);
     } else {
@@ -97,7 +98,7 @@ static void judge(struct pipeline *p, const struct envelope *v, struct record *r
         bool ok = pipeline_authorised(p, v->device, v->via, r, &d->where, &d->problems);
         d->outcome = ok ? OUTCOME_STORED : OUTCOME_HELD;
         if (ok)
-            problems_move(&d->problems, &r->problems);
+            problems_copy(&d->problems, &r->problems);
     }
 }
 

@@ -85,11 +85,15 @@ void problems_add_code(struct problems *p, const char *code, const char *path) {
     abort();
 }
 
-void problems_move(struct problems *to, struct problems *from) {
+void problems_copy(struct problems *to, const struct problems *from) {
     for (size_t i = 0; i < from->count; i++) {
         const struct problem *x = &from->list[i];
         problems_add(to, x->code, x->path, x->name, x->zh, x->en);
     }
+}
+
+void problems_move(struct problems *to, struct problems *from) {
+    problems_copy(to, from);
     problems_clear(from);
 }
 

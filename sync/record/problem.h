@@ -30,6 +30,8 @@ void problems_add(struct problems *p, const char *code, const char *path, const 
                   const char *zh, const char *en);
 /* The same with a sentence looked up by code in the table of problem.c. */
 void problems_add_code(struct problems *p, const char *code, const char *path);
+/* Appends copies of all of `from`. */
+void problems_copy(struct problems *to, const struct problems *from);
 /* Moves all of `from` to the end of `to`. */
 void problems_move(struct problems *to, struct problems *from);
 /* Appends the JSON array `[{"code":…,"path":…,"zh":…,"en":…}]`. */
