@@ -202,10 +202,12 @@ static void answer_duplicate(struct pipeline *p, const struct envelope *v, const
     free(problems);
 }
 
-/* The same record by another path may have the authority that a held one lacks. */
+/* The same record by another path may have the authority that a held one lacks. The stamp in the
+ * log is the record's, whatever this copy carries. */
 static void release_by_other_path(struct pipeline *p, const struct envelope *v, struct record *r,
                                   struct verdict *d) {
     struct problems missing = {0};
+    r->hlc = d->known.hlc;
     place_resolve(p->core, r->subject, &r->place, &d->where);
     if (r->state == RECORD_FIT && !d->known.in_batch &&
         pipeline_authorised(p, v->device, v->via, r, &d->where, &missing)) {
