@@ -93,15 +93,17 @@ bool engine_new_day(struct engine *g, struct err *e) {
     if (strcmp(day, g->day) == 0)
         return true;
     bool known = strcmp(store_meta(g->core->store, "derive.day"), day) == 0;
-    memcpy(g->day, day, sizeof g->day);
-    if (known)
-        return true;
-    if (!derive_mark_all(g->derive, e) || !store_begin(g->core->store, e))
-        return false;
-    store_set_meta(g->core->store, "derive.day", day);
-    store_dirty(g->core->store, "scope", "", 1);
-    g->derive_more = true;
-    return store_commit(g->core->store, e);
+    if (!known) {
+        if (!derive_mark_all(g->derive, e) || !store_begin(g->core->store, e))
+            return false;
+        store_set_meta(g->core->store, "derive.day", day);
+        store_dirty(g->core->store, "scope", "", 1);
+        g->derive_more = true;
+        if (!store_commit(g->core->store, e))
+            return false;
+    }
+    memcpy(g->day, day, sizeof g->day); /* after a failure the next turn tries again */
+    return true;
 }
 
 /* ---------------------------------------------------------------- reload */
