@@ -23,23 +23,30 @@ static int64_t form_bit(struct store *s, const char *form) {
     return bit;
 }
 
-static bool load_masks(struct core *c, struct err *e) {
-    size_t count = form_count(c->catalog);
-    free(c->form_masks);
-    c->form_masks = calloc(count ? count : 1, sizeof *c->form_masks);
-    if (!c->form_masks)
-        return err_set(e, ERR_LIMIT, "out of memory");
-    if (!store_begin(c->store, e))
+static bool read_masks(struct store *s, const struct form_catalog *catalog, int64_t *masks,
+                       struct err *e) {
+    if (!store_begin(s, e))
         return false;
-    for (size_t i = 0; i < count; i++) {
-        int64_t bit = form_bit(c->store, form_at(c->catalog, i)->id);
+    for (size_t i = 0; i < form_count(catalog); i++) {
+        int64_t bit = form_bit(s, form_at(catalog, i)->id);
         if (bit >= FORM_BITS_MAX) {
-            store_rollback(c->store);
+            store_rollback(s);
             return err_set(e, ERR_LIMIT, "more than %d forms", FORM_BITS_MAX);
         }
-        c->form_masks[i] = INT64_C(1) << bit;
+        masks[i] = INT64_C(1) << bit;
     }
-    return store_commit(c->store, e);
+    return store_commit(s, e);
+}
+
+/* By form index; the caller frees it. */
+static int64_t *load_masks(struct store *s, const struct form_catalog *catalog, struct err *e) {
+    int64_t *masks = calloc(form_count(catalog) + 1, sizeof *masks);
+    if (!masks)
+        abort();
+    if (read_masks(s, catalog, masks, e))
+        return masks;
+    free(masks);
+    return NULL;
 }
 
 int64_t core_form_mask(const struct core *c, const struct form *f) {
@@ -48,18 +55,23 @@ int64_t core_form_mask(const struct core *c, const struct form *f) {
 
 /* ---------------------------------------------------------------- open and close */
 
+/* All of it or nothing: others keep pointers into what was loaded before. */
 static bool load_catalog(struct core *c, struct err *e) {
     struct form_catalog *catalog = form_catalog_load(c->schema_dir, e);
     struct form_run *run = catalog ? form_run_create(catalog, e) : NULL;
-    if (!run) {
+    int64_t *masks = run ? load_masks(c->store, catalog, e) : NULL;
+    if (!masks) {
+        form_run_destroy(run);
         form_catalog_destroy(catalog);
         return false;
     }
     form_run_destroy(c->form_run);
     form_catalog_destroy(c->catalog);
+    free(c->form_masks);
     c->catalog = catalog;
     c->form_run = run;
-    return load_masks(c, e);
+    c->form_masks = masks;
+    return true;
 }
 
 static void set_meta_text(struct core *c, const char *name, char *out, size_t size) {

@@ -121,7 +121,9 @@ static bool swap_catalog(struct engine *g, struct err *e) {
         derive_create(g->core->store, g->options.clock, g->core->schema_dir, g->core->county, e);
     if (!derive)
         return false;
-    if (!core_reload(g->core, e) || !feed_reload(g->feed, e)) {
+    /* The feed first, beside the old forms: what can be wrong with its file shows before anything
+     * is given up. */
+    if (!feed_reload(g->feed, e) || !core_reload(g->core, e)) {
         derive_destroy(derive);
         return false;
     }
@@ -132,7 +134,8 @@ static bool swap_catalog(struct engine *g, struct err *e) {
     pthread_mutex_lock(&g->lock);
     g->pull_reload = true;
     pthread_mutex_unlock(&g->lock);
-    return g->decode_run && engine_retain_catalog(g, e) && derive_mark_all(derive, e);
+    return g->decode_run && feed_reload(g->feed, e) && engine_retain_catalog(g, e) &&
+           derive_mark_all(derive, e);
 }
 
 /* New forms, rules and views, all of them or none. The decode thread is kept out meanwhile. */

@@ -65,8 +65,9 @@ bool feed_access_load(struct feed_access *access, const struct core *c, struct e
     json_error_t error;
     json_t *roles = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(roles)) {
+        err_set(e, ERR_USAGE, "%s: %s", path, roles ? "not an object" : error.text);
         json_decref(roles);
-        return err_set(e, ERR_USAGE, "%s: %s", path, roles ? "not an object" : error.text);
+        return false;
     }
     feed_access_fini(access);
     access->roles = roles;
