@@ -77,9 +77,6 @@ DELETE FROM temp.changed;
 -- name: changed_fill
 INSERT INTO temp.changed SELECT subject FROM temp.slice WHERE forms & ?1;
 
--- name: dirty_place
-INSERT OR IGNORE INTO dirty(level, id, forms) VALUES('place', ?1, 4611686018427387904);
-
 -- name: dirty_slice_places
 INSERT OR IGNORE INTO dirty(level, id, forms)
   SELECT 'place', subject, 4611686018427387904 FROM temp.slice;
@@ -273,8 +270,10 @@ INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, ?2, 0, ?3)
   ON CONFLICT(topic) DO UPDATE SET payload = excluded.payload, sent = 0,
     due_ms = iif(sent, max(excluded.due_ms, due_ms + ?4), due_ms);
 
+-- Due now: what was due before is behind the sender's position.
 -- name: retain_clear
-UPDATE retained SET payload = NULL, sent = 0 WHERE topic = ?1 AND payload IS NOT NULL;
+UPDATE retained SET payload = NULL, sent = 0, due_ms = max(due_ms, ?2)
+  WHERE topic = ?1 AND payload IS NOT NULL;
 
 -- name: retained_get
 SELECT payload FROM retained WHERE topic = ?1;

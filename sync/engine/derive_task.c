@@ -92,6 +92,7 @@ static void retain_tasks(struct derive *d) {
         if (!sqlite3_column_int(q, 4)) {
             sqlite3_stmt *clear = derive_q(d, "retain_clear");
             q_text(clear, 1, topic);
+            q_int(clear, 2, clock_wall_ms(d->clock));
             q_done(d->store, clear);
             continue;
         }
