@@ -218,6 +218,13 @@ struct transport_events engine_events(struct engine *g) {
     return (struct transport_events){on_up, on_down, on_message, on_acked, on_failed, g};
 }
 
+void engine_retained_begin(struct engine *g) {
+    pthread_mutex_lock(&g->lock);
+    strmap_clear(&g->seen, NULL);
+    g->retained_ended = false;
+    pthread_mutex_unlock(&g->lock);
+}
+
 void engine_retained_seen(struct engine *g, const char *topic, const void *payload, size_t size) {
     unsigned char digest[SHA256_SIZE];
     sha256(payload, size, digest);

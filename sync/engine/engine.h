@@ -37,8 +37,10 @@ void engine_destroy(struct engine *g);
 /* The transport calls these. */
 struct transport_events engine_events(struct engine *g);
 
-/* What another connection saw retained at the broker: one call a message, then the end. Then the
- * engine publishes what differs and clears what should not be there. Any one thread. */
+/* What another connection saw retained at the broker: the begin forgets what an earlier one saw,
+ * then one call a message, then the end. Then the engine publishes what differs and clears what
+ * should not be there. One thread at a time. */
+void engine_retained_begin(struct engine *g);
 void engine_retained_seen(struct engine *g, const char *topic, const void *payload, size_t size);
 void engine_retained_end(struct engine *g);
 

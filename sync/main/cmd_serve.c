@@ -34,6 +34,7 @@ struct server {
     struct transport_events engine_events;
     struct link *link;
     struct link *compare;     /* reads what the broker retains; NULL when not */
+    int compare_number;       /* of this or the last one: signals say whose they are */
     int64_t compare_until_us; /* until when it must be connected; 0: it is */
     char mark_topic[TOPIC_SIZE_MAX];
     pid_t pid;
@@ -164,7 +165,7 @@ static bool make_link(struct server *s, struct err *e) {
 static void on_compare_message(void *ctx, const struct incoming *m) {
     struct server *s = ctx;
     if (strcmp(m->topic, s->mark_topic) == 0)
-        kill(s->pid, SIGNAL_COMPARED);
+        sigqueue(s->pid, SIGNAL_COMPARED, (union sigval){.sival_int = s->compare_number});
     else if (m->retained && m->size)
         engine_retained_seen(s->engine, m->topic, m->payload, m->size);
 }
@@ -190,6 +191,8 @@ static void begin_compare(struct server *s) {
     struct err e = {0};
     bool own_user = s->standalone || strcmp(s->conf.broker_username, "zoufang") == 0;
     end_compare(s);
+    engine_retained_begin(s->engine);
+    s->compare_number++;
     struct link_options o =
         link_options_of(s, "zoufang-check", own_user ? "zoufang-check" : s->conf.broker_username);
     o.clean = true;
@@ -242,7 +245,8 @@ static void announce(struct server *s) {
     fflush(stdout);
 }
 
-static void on_signal(struct server *s, int signal_number) {
+static void on_signal(struct server *s, const siginfo_t *info) {
+    int signal_number = info->si_signo;
     if (signal_number == SIGHUP) {
         engine_reload(s->engine);
     } else if (signal_number == SIGNAL_UP) {
@@ -251,7 +255,8 @@ static void on_signal(struct server *s, int signal_number) {
         begin_compare(s);
     } else if (signal_number == SIGNAL_COMPARE_UP) {
         send_mark(s);
-    } else if (signal_number == SIGNAL_COMPARED) {
+    } else if (signal_number == SIGNAL_COMPARED && info->si_value.sival_int == s->compare_number &&
+               s->compare) {
         end_compare(s);
         engine_retained_end(s->engine);
     }
@@ -269,11 +274,12 @@ static void wait_for_end(struct server *s, const sigset_t *signals) {
     int wait_ms = -1;
     for (;;) {
         struct timespec ts = {wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
-        int n = wait_ms < 0 ? sigwaitinfo(signals, NULL) : sigtimedwait(signals, NULL, &ts);
+        siginfo_t info;
+        int n = wait_ms < 0 ? sigwaitinfo(signals, &info) : sigtimedwait(signals, &info, &ts);
         if (n == SIGTERM || n == SIGINT)
             return;
         if (n > 0)
-            on_signal(s, n);
+            on_signal(s, &info);
         wait_ms = sooner(give_up_compare(s), s->broker ? broker_poll(s->broker) : -1);
     }
 }
