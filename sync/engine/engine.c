@@ -126,7 +126,8 @@ static void derive_slice(struct engine *g, enum load load) {
     int64_t started = now_us(g);
     if (!g->derive_more || (load == FULL && started - g->last_derive_us < DERIVE_PAUSE_FULL_US))
         return;
-    if (!derive_step(g->derive, subjects[load], &g->derive_more, &e)) {
+    g->derive_failed = !derive_step(g->derive, subjects[load], &g->derive_more, &e);
+    if (g->derive_failed) {
         log_line(LOG_ERROR, "derivation failed: %s", e.msg);
         g->derive_more = true;
     }
@@ -144,8 +145,9 @@ static enum load load_of(struct engine *g, const struct intake_item *items) {
 /* One turn: commit what is there, answer pulls, then what can wait. */
 static bool turn(struct engine *g) {
     bool drained;
+    int wait_ms = g->derive_more && !g->derive_failed ? 0 : TICK_MS;
     struct intake_item *items =
-        intake_take_ready(&g->intake, COMMIT_RECORDS_MAX, g->derive_more ? 0 : TICK_MS, &drained);
+        intake_take_ready(&g->intake, COMMIT_RECORDS_MAX, wait_ms, &drained);
     enum load load = load_of(g, items);
     engine_commit(g, items);
     engine_queue_outbox(g);

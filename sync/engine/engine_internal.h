@@ -24,6 +24,7 @@ struct engine {
     /* sync thread */
     struct form_run *decode_run; /* the decode thread's, while catalogs are stable */
     bool derive_more;            /* something may be dirty */
+    bool derive_failed;          /* the last step: the next one waits for its turn */
     bool outbox_more;            /* rows may wait to be queued */
     int64_t outbox_queued;       /* greatest outbox row in the sender's hands */
     int64_t retained_due_ms;     /* position in retained_unsent */
