@@ -265,7 +265,10 @@ static bool begin_epoch(struct app *a, char epoch[UUID_TEXT_SIZE], struct err *e
     bool ok = integrity(c, e) && core_begin(c, e);
     if (ok) {
         store_set_meta(c->store, "epoch", epoch);
-        store_exec(c->store, "DELETE FROM outbox; UPDATE retained SET sent = 0, due_ms = 0");
+        /* The heads of the villages carry the epoch: they are derived anew. */
+        store_exec(c->store, "DELETE FROM outbox; UPDATE retained SET sent = 0, due_ms = 0;"
+                             "INSERT INTO dirty(level, id, forms) SELECT 'place', id, 1 FROM entity"
+                             " WHERE kind = 'division' ON CONFLICT DO NOTHING");
         ok = core_commit(c, e) && enrol_write_access(c, a->dir, e);
     }
     core_close(c);
