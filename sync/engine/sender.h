@@ -66,7 +66,7 @@ struct sender_message {
     const void *correlation;
     size_t correlation_size;
 };
-/* Copies and queues. Sync thread. */
+/* Copies and queues, without bound: what it should be given says sender_room. Any thread. */
 void sender_put(struct sender *s, const struct sender_message *m);
 /* How many more it should be given. */
 size_t sender_room(struct sender *s);
