@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,24 +228,54 @@ static void retain(struct engine *g, const char *topic, const void *payload, siz
     q_done(g->core->store, q);
 }
 
+/* The schemas of the forms; their topics are added to `ret_topics`. */
+static void retain_forms(struct engine *g, json_t *ret_topics) {
+    char topic[TOPIC_SIZE_MAX];
+    for (size_t i = 0; i < form_count(g->core->catalog); i++) {
+        const struct form *f = form_at(g->core->catalog, i);
+        size_t size;
+        const char *schema = form_schema_text(f, &size);
+        if (f->kind == FORM_REGISTER ||
+            !topic_catalog_form(topic, g->core->county, f->id, (int)f->fv))
+            continue;
+        retain(g, topic, schema, size);
+        json_array_append_new(ret_topics, json_string(topic));
+    }
+}
+
+/* Clears the schemas of forms that the catalogue does not list any more. */
+static void clear_other_forms(struct engine *g, const char *catalog, const json_t *topics) {
+    char low[TOPIC_SIZE_MAX + 1];
+    char high[TOPIC_SIZE_MAX + 1];
+    char *kept = json_dumps(topics, JSON_COMPACT);
+    if (!kept)
+        abort();
+    snprintf(low, sizeof low, "%s/", catalog);
+    snprintf(high, sizeof high, "%s0", catalog); /* '0' follows '/' */
+    sqlite3_stmt *q = store_query(g->core->store, "retained_clear_others");
+    q_text(q, 1, low);
+    q_text(q, 2, high);
+    q_text(q, 3, kept);
+    q_int(q, 4, clock_wall_ms(g->options.clock));
+    q_done(g->core->store, q);
+    free(kept);
+}
+
 bool engine_retain_catalog(struct engine *g, struct err *e) {
     char topic[TOPIC_SIZE_MAX];
     struct buf text;
     if (!store_begin(g->core->store, e))
         return false;
+    json_t *topics = json_array();
     buf_init(&text, 4 * 1024 * 1024);
     form_catalog_json(g->core->catalog, &text);
-    if (topic_catalog(topic, g->core->county))
+    if (topic_catalog(topic, g->core->county)) {
         retain(g, topic, text.data, text.size);
-    for (size_t i = 0; i < form_count(g->core->catalog); i++) {
-        const struct form *f = form_at(g->core->catalog, i);
-        size_t size;
-        const char *schema = form_schema_text(f, &size);
-        if (f->kind != FORM_REGISTER &&
-            topic_catalog_form(topic, g->core->county, f->id, (int)f->fv))
-            retain(g, topic, schema, size);
+        retain_forms(g, topics);
+        clear_other_forms(g, topic, topics);
     }
     buf_fini(&text);
+    json_decref(topics);
     return store_commit(g->core->store, e);
 }
 

@@ -188,6 +188,12 @@ INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, ?2, 0, ?3)
   ON CONFLICT(topic) DO UPDATE SET payload = excluded.payload, sent = 0, due_ms = excluded.due_ms
   WHERE payload IS NOT excluded.payload;
 
+-- Topics from ?1 to ?2 that are not in the JSON array ?3.
+-- name: retained_clear_others
+UPDATE retained SET payload = NULL, sent = 0, due_ms = max(due_ms, ?4)
+  WHERE topic > ?1 AND topic < ?2 AND payload IS NOT NULL
+    AND topic NOT IN (SELECT value FROM json_each(?3));
+
 -- An acknowledged payload that is no longer the one: another went out before it and must again.
 -- name: retained_acked
 INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, NULL, 0, ?3)
