@@ -17,9 +17,9 @@ struct engine_options {
     const struct clock *clock;
     const struct rng *rng;
     struct metrics *metrics;
-    /* What devices may read changed: write the broker's access rules again. Sync thread; the core
-     * is free for reading. */
-    void (*access_changed)(void *ctx, struct core *c);
+    /* What devices may read changed: write the broker's access rules again; false: it is asked once
+     * more. Sync thread; the core is free for reading. */
+    bool (*access_changed)(void *ctx, struct core *c);
     void *ctx;
 };
 

@@ -10,6 +10,7 @@
 
 #define METRICS_EVERY_US 10000000
 #define ACCESS_EVERY_US 1000000
+#define ACCESS_RETRY_US 10000000 /* after a failure */
 
 /* ---------------------------------------------------------------- authority that changed */
 
@@ -79,10 +80,9 @@ static void tell_broker(struct engine *g) {
     int64_t now = clock_mono_us(g->options.clock);
     if (!g->access_stale || now - g->last_access_us < ACCESS_EVERY_US)
         return;
-    g->access_stale = false;
-    g->last_access_us = now;
-    if (g->options.access_changed)
-        g->options.access_changed(g->options.ctx, g->core);
+    g->access_stale =
+        g->options.access_changed && !g->options.access_changed(g->options.ctx, g->core);
+    g->last_access_us = g->access_stale ? now + ACCESS_RETRY_US - ACCESS_EVERY_US : now;
 }
 
 /* ---------------------------------------------------------------- time */

@@ -284,11 +284,13 @@ static void wait_for_end(struct server *s, const sigset_t *signals) {
     }
 }
 
-static void access_changed(void *ctx, struct core *c) {
+static bool access_changed(void *ctx, struct core *c) {
     struct server *s = ctx;
     struct err e = {0};
-    if (!enrol_write_access(c, s->app->dir, &e))
-        log_line(LOG_ERROR, "the broker's access rules are not up to date: %s", e.msg);
+    if (enrol_write_access(c, s->app->dir, &e))
+        return true;
+    log_line(LOG_ERROR, "the broker's access rules are not up to date: %s", e.msg);
+    return false;
 }
 
 static bool start(struct server *s, struct err *e) {
