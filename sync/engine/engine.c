@@ -16,6 +16,7 @@
 #define DERIVE_SUBJECTS_FULL 64
 #define DERIVE_PAUSE_FULL_US 500000
 #define RETRY_AFTER_FAILURE_MS 1000
+#define TRIES_AT_END 5 /* failed commits, once the engine is to stop */
 
 static int64_t now_us(const struct engine *g) {
     return clock_mono_us(g->options.clock);
@@ -77,10 +78,11 @@ static void log_commit(struct engine *g, struct intake_item *items, size_t recor
              now - started);
 }
 
-/* A full disk or a locked database loses nothing: the same messages are tried until it works. */
+/* A full disk or a locked database loses nothing: the same messages are tried until it works. At
+ * the end only a few times: they got no receipt, so their phones send them again. */
 static void commit_until_done(struct engine *g, struct intake_item *items) {
     size_t records;
-    for (;;) {
+    for (int at_end = 0; at_end < TRIES_AT_END; at_end += intake_closed(&g->intake)) {
         struct err e = {0};
         int64_t started = now_us(g);
         if (commit_records(g, items, &records, &e)) {
@@ -92,6 +94,7 @@ static void commit_until_done(struct engine *g, struct intake_item *items) {
         log_line(LOG_ERROR, "commit failed, trying again: %s", e.msg);
         poll(NULL, 0, RETRY_AFTER_FAILURE_MS);
     }
+    log_line(LOG_ERROR, "stopping without the last messages: they are not committed");
 }
 
 static bool any_records(const struct intake_item *items) {
@@ -142,7 +145,7 @@ static enum load load_of(struct engine *g, const struct intake_item *items) {
     return !items ? IDLE : intake_count(&g->intake) >= FULL_MESSAGES ? FULL : BUSY;
 }
 
-/* One turn: commit what is there, answer pulls, then what can wait. */
+/* One turn: commit what is there, then what can wait. */
 static bool turn(struct engine *g) {
     bool drained;
     int wait_ms = g->derive_more && !g->derive_failed ? 0 : TICK_MS;

@@ -217,6 +217,13 @@ void intake_done(struct intake *in, struct intake_item *item) {
     free_item(item);
 }
 
+bool intake_closed(struct intake *in) {
+    pthread_mutex_lock(&in->lock);
+    bool closed = in->closed;
+    pthread_mutex_unlock(&in->lock);
+    return closed;
+}
+
 size_t intake_count(struct intake *in) {
     pthread_mutex_lock(&in->lock);
     size_t count = in->count;

@@ -65,6 +65,7 @@ struct intake_item *intake_take_ready(struct intake *in, size_t records_max, int
 struct intake_item *intake_take_pull(struct intake *in);
 /* Wakes intake_take_ready. Any thread. */
 void intake_nudge(struct intake *in);
+bool intake_closed(struct intake *in); /* any thread */
 /* Messages taken in and not yet committed. Any thread. */
 size_t intake_count(struct intake *in);
 /* Frees an item and gives its room back. */

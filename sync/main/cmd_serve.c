@@ -353,8 +353,8 @@ int cmd_serve(struct app *a) {
     if (started) {
         wait_for_end(s, &signals);
         log_line(LOG_INFO, "stopping");
+        engine_stop(s->engine, FLUSH_MS); /* first: a full intake holds Paho's lock */
         end_compare(s);
-        engine_stop(s->engine, FLUSH_MS);
         link_disconnect(s->link, FLUSH_MS);
     } else {
         status = app_fail(a, &e);
