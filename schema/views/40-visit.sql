@@ -16,14 +16,14 @@ month AS MATERIALIZED (
 counted AS MATERIALIZED (
   SELECT subject, month, day, row_number() OVER (PARTITION BY subject, month ORDER BY start) AS k
     FROM (
-      SELECT d.subject, r.body ->> '$.data.start' AS start,
-             date(r.body ->> '$.data.start', '+8 hours') AS day,
-             substr(date(r.body ->> '$.data.start', '+8 hours'), 1, 7) AS month
+      SELECT d.subject, julianday(upper(r.body ->> '$.data.start')) AS start,
+             date(upper(r.body ->> '$.data.start'), '+8 hours') AS day,
+             substr(date(upper(r.body ->> '$.data.start'), '+8 hours'), 1, 7) AS month
         FROM due d CROSS JOIN stored_record r
        WHERE r.subject = d.subject AND r.form = 'visit.household'
          AND r.hlc >= (strftime('%s', today(), 'start of month', '-1 month') - 28800) * 1000 << 16
          AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none'
-         AND strftime('%s', r.body ->> '$.data.end') - strftime('%s', r.body ->> '$.data.start')
+         AND unixepoch(upper(r.body ->> '$.data.end')) - unixepoch(upper(r.body ->> '$.data.start'))
              >= coalesce(param('visit.counted_min'), 20) * 60)),
 told AS MATERIALIZED (
   SELECT m.*, (SELECT v.day FROM counted v
