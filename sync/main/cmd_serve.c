@@ -66,6 +66,8 @@ static bool read_options(struct server *s, int *ret_status) {
         *ret_status = app_usage(a, "--data DIR is missing");
     else if (s->port < 0 || (s->standalone && !s->port))
         *ret_status = app_usage(a, "--standalone needs --port N, 1 to 65534");
+    else if (s->port && !s->standalone)
+        *ret_status = app_usage(a, "--port is for --standalone; else [broker] uri of zoufang.conf");
     else
         return true;
     return false;
