@@ -21,7 +21,7 @@ static void put_size(struct intake *in, const char *payload, size_t size) {
 static void put_number(struct intake *in, size_t n) {
     char text[24];
     snprintf(text, sizeof text, "%zu", n);
-    put_size(in, text, strlen(text));
+    put_size(in, text, strlen(text) + 1); /* so that it can be read as it comes */
 }
 
 /* The decode thread of these tests decodes nothing. */
