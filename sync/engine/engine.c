@@ -317,6 +317,14 @@ bool engine_start(struct engine *g, struct publisher publisher, struct err *e) {
     return true;
 }
 
+bool engine_end(struct engine *g, int timeout_ms) {
+    if (intake_half_full(&g->intake))
+        return false;
+    engine_publish_server(g, "offline");
+    sender_flush(&g->sender, timeout_ms);
+    return !intake_half_full(&g->intake);
+}
+
 void engine_stop(struct engine *g, int timeout_ms) {
     intake_close(&g->intake);
     pthread_join(g->decode_thread, NULL);

@@ -29,6 +29,11 @@ struct engine;
 struct engine *engine_create(const struct engine_options *options, struct err *e);
 /* Starts the threads. */
 bool engine_start(struct engine *g, struct publisher publisher, struct err *e);
+/* The first half of an orderly end: says that the server is offline and publishes what waits, for
+ * up to timeout_ms. True: messages are still taken and committed, so the caller disconnects now,
+ * and the broker keeps what comes later. False: they are not (a full disk); disconnecting would
+ * wait for ever, so engine_stop comes first and drops what it cannot commit, without receipts. */
+bool engine_end(struct engine *g, int timeout_ms);
 /* Drains what was taken in, commits it, publishes what is waiting for up to timeout_ms, says that
  * the server is offline, ends the threads. */
 void engine_stop(struct engine *g, int timeout_ms);

@@ -45,6 +45,14 @@ static void tell_device(void *ctx, const char *device) {
     g->access_stale = true;
 }
 
+static bool is_dirty(struct engine *g, const char *level) {
+    sqlite3_stmt *q = store_query(g->core->store, "dirty_has");
+    q_text(q, 1, level);
+    bool found = q_row(g->core->store, q);
+    q_end(q);
+    return found;
+}
+
 static bool anything_dirty(struct engine *g) {
     sqlite3_stmt *q = store_query(g->core->store, "dirty_chores");
     bool found = q_row(g->core->store, q);
@@ -52,11 +60,19 @@ static bool anything_dirty(struct engine *g) {
     return found;
 }
 
+/* The row goes only when everything is marked: after a crash in between it is done again. */
+static bool derive_everything(struct engine *g, struct err *e) {
+    if (!derive_mark_all(g->derive, e) || !store_begin(g->core->store, e))
+        return false;
+    take_dirty(g, "all");
+    return store_commit(g->core->store, e);
+}
+
 static void settle_authority(struct engine *g) {
     struct err e = {0};
     if (!anything_dirty(g) || !core_begin(g->core, &e))
         return;
-    bool everything = take_dirty(g, "all");
+    bool everything = is_dirty(g, "all");
     if (take_dirty(g, "scope"))
         scope_refresh_all(g->core, tell_device, g);
     if (take_dirty(g, "held"))
@@ -69,8 +85,7 @@ static void settle_authority(struct engine *g) {
     }
     g->outbox_more = true;
     g->derive_more = true;
-    /* A crash before this is done leaves it to the next change or day. */
-    if (everything && !derive_mark_all(g->derive, &e))
+    if (everything && !derive_everything(g, &e))
         log_line(LOG_ERROR, "derivation of everything: %s", e.msg);
 }
 

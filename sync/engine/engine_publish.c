@@ -21,21 +21,17 @@ void engine_server_state(struct engine *g, const char *state, struct buf *out) {
                 state, g->core->epoch, g->boot, g->options.version, time);
 }
 
-static void put_retained_now(struct engine *g, const char *topic, const struct buf *payload) {
-    sender_put(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
-                                                    .topic = topic,
-                                                    .payload = payload->data,
-                                                    .size = payload->size,
-                                                    .retain = true});
-}
-
 void engine_publish_server(struct engine *g, const char *state) {
     char topic[TOPIC_SIZE_MAX];
     struct buf payload;
     buf_init(&payload, 1024);
     engine_server_state(g, state, &payload);
     if (topic_server(topic, g->core->county))
-        put_retained_now(g, topic, &payload);
+        sender_put_first(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
+                                                              .topic = topic,
+                                                              .payload = payload.data,
+                                                              .size = payload.size,
+                                                              .retain = true});
     buf_fini(&payload);
 }
 
@@ -123,7 +119,8 @@ void engine_queue_retained(struct engine *g) {
     char topic[TOPIC_SIZE_MAX] = "";
     q_int(q, 1, g->retained_due_ms);
     q_text(q, 2, g->retained_topic);
-    q_int(q, 3, clock_wall_ms(g->options.clock));
+    int64_t now = clock_wall_ms(g->options.clock);
+    q_int(q, 3, now);
     q_int(q, 4, (int64_t)(room - SENDER_QUEUE_MAX / 2));
     int64_t due_ms = g->retained_due_ms;
     bool any = false;
@@ -137,7 +134,11 @@ void engine_queue_retained(struct engine *g) {
                                                         .size = (size_t)sqlite3_column_bytes(q, 2),
                                                         .retain = true});
     }
-    if (any) {
+    /* More may yet become due in this same millisecond: the next look begins with it again. */
+    if (any && due_ms == now) {
+        g->retained_due_ms = now - 1;
+        memcpy(g->retained_topic, "~", 2);
+    } else if (any) {
         g->retained_due_ms = due_ms;
         memcpy(g->retained_topic, topic, sizeof topic);
     }
@@ -307,6 +308,10 @@ void engine_publish_metrics(struct engine *g) {
     if (g->options.metrics_file)
         write_metrics_file(g->options.metrics_file, &text);
     if (topic_metrics(topic, g->core->county) && metrics_get(g->options.metrics, METRIC_CONNECTED))
-        put_retained_now(g, topic, &text);
+        sender_put(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
+                                                        .topic = topic,
+                                                        .payload = text.data,
+                                                        .size = text.size,
+                                                        .retain = true});
     buf_fini(&text);
 }

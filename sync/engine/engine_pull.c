@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#define WAIT_MS 100         /* between looks at whether the server ends */
 #define PULL_CACHE_KIB 4000 /* of SQLite's page cache: pages come from the system's */
 
 bool engine_pull_open(struct engine *g, struct err *e) {
@@ -89,6 +90,9 @@ void *engine_pull_thread(void *arg) {
     struct intake_item *item;
     pthread_setname_np(pthread_self(), "pull");
     while ((item = intake_take_pull(&g->intake))) {
+        /* A broker that takes slowly holds back pages, not memory. */
+        while (!sender_wait_volatile(&g->sender, WAIT_MS) && !intake_closed(&g->intake))
+            ;
         catch_up(g);
         answer_pull(g, item);
         intake_done(&g->intake, item);

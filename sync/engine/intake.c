@@ -230,3 +230,10 @@ size_t intake_count(struct intake *in) {
     pthread_mutex_unlock(&in->lock);
     return count;
 }
+
+bool intake_half_full(struct intake *in) {
+    pthread_mutex_lock(&in->lock);
+    bool half = in->count >= INTAKE_MESSAGES_MAX / 2 || in->size >= INTAKE_SIZE_MAX / 2;
+    pthread_mutex_unlock(&in->lock);
+    return half;
+}

@@ -68,6 +68,8 @@ void intake_nudge(struct intake *in);
 bool intake_closed(struct intake *in); /* any thread */
 /* Messages taken in and not yet committed. Any thread. */
 size_t intake_count(struct intake *in);
+/* True if half of a bound is reached. Any thread. */
+bool intake_half_full(struct intake *in);
 /* Frees an item and gives its room back. */
 void intake_done(struct intake *in, struct intake_item *item);
 

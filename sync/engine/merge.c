@@ -240,7 +240,8 @@ static void act_on(struct core *c, const struct record *r, const char *subject) 
         return;
     if (strcmp(r->form_id, "record.void") == 0)
         chain_settle(c, target, effect_changed);
-    else if (strcmp(r->form_id, "record.review") == 0)
+    else if (strcmp(r->form_id, "record.review") == 0 &&
+             (t.outcome == OUTCOME_HELD || t.outcome == OUTCOME_REFUSED))
         store_dirty(c->store, "held", "", 1);
     if (*t.place)
         core_touch_place(c, t.place);

@@ -63,7 +63,7 @@ static struct sender_item *pop(struct sender *s) {
     return item;
 }
 
-void sender_put(struct sender *s, const struct sender_message *m) {
+static struct sender_item *make_item(const struct sender_message *m) {
     size_t topic_size = strlen(m->topic);
     struct sender_item *item =
         malloc(sizeof *item + topic_size + 1 + m->size + m->correlation_size);
@@ -80,10 +80,64 @@ void sender_put(struct sender *s, const struct sender_message *m) {
         memcpy(item->data + topic_size + 1, m->payload, m->size);
     if (m->correlation_size)
         memcpy(item->data + topic_size + 1 + m->size, m->correlation, m->correlation_size);
+    return item;
+}
+
+/* Takes out what waits for the same topic: of a retained state only the latest counts. */
+static void drop_older(struct sender *s, const struct sender_item *item) {
+    struct sender_item *all = s->first;
+    s->first = s->last = NULL;
+    s->waiting = 0;
+    while (all) {
+        struct sender_item *next = all->next;
+        if (all->kind == SENDER_VOLATILE && all->retain &&
+            strcmp(sender_topic(all), sender_topic(item)) == 0) {
+            s->volatile_size -= all->size;
+            free(all);
+        } else {
+            push_back(s, all);
+        }
+        all = next;
+    }
+}
+
+static void put(struct sender *s, const struct sender_message *m, bool first) {
+    struct sender_item *item = make_item(m);
     pthread_mutex_lock(&s->lock);
-    push_back(s, item);
+    if (item->kind == SENDER_VOLATILE && item->retain)
+        drop_older(s, item);
+    if (first)
+        push_front(s, item);
+    else
+        push_back(s, item);
+    if (item->kind == SENDER_VOLATILE)
+        s->volatile_size += item->size;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
+}
+
+void sender_put(struct sender *s, const struct sender_message *m) {
+    put(s, m, false);
+}
+
+void sender_put_first(struct sender *s, const struct sender_message *m) {
+    put(s, m, true);
+}
+
+bool sender_wait_volatile(struct sender *s, int timeout_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)timeout_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&s->lock);
+    while (s->volatile_size >= SENDER_VOLATILE_MAX) {
+        if (pthread_cond_timedwait(&s->changed, &s->lock, &until) == ETIMEDOUT)
+            break;
+    }
+    bool room = s->volatile_size < SENDER_VOLATILE_MAX;
+    pthread_mutex_unlock(&s->lock);
+    return room;
 }
 
 size_t sender_room(struct sender *s) {
@@ -164,7 +218,7 @@ bool sender_start(struct sender *s, struct publisher publisher) {
     return false;
 }
 
-void sender_stop(struct sender *s, int timeout_ms) {
+void sender_flush(struct sender *s, int timeout_ms) {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += timeout_ms / 1000;
@@ -173,6 +227,12 @@ void sender_stop(struct sender *s, int timeout_ms) {
         if (pthread_cond_timedwait(&s->changed, &s->lock, &until) == ETIMEDOUT)
             break;
     }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void sender_stop(struct sender *s, int timeout_ms) {
+    sender_flush(s, timeout_ms);
+    pthread_mutex_lock(&s->lock);
     bool started = s->publisher.publish != NULL;
     s->connected = false;
     s->stopping = true;
@@ -209,6 +269,7 @@ void sender_acked(struct sender *s, uint64_t token) {
     s->in_flight--;
     bool wake = false;
     if (item->kind == SENDER_VOLATILE) {
+        s->volatile_size -= item->size;
         free(item);
     } else {
         item->next = s->acked;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SENDER_VOLATILE_MAX (4u * 1024 * 1024)
 #define SENDER_QUEUE_MAX 2000 /* messages in memory; the others wait in the database */
 
 enum sender_kind {
@@ -40,7 +41,8 @@ struct sender {
     struct sender_item *first, *last; /* waiting */
     struct sender_item *acked;
     size_t waiting, in_flight, acked_count;
-    uint64_t events; /* counts what may have made room */
+    size_t volatile_size; /* bytes of SENDER_VOLATILE that wait or are in flight */
+    uint64_t events;      /* counts what may have made room */
     bool running, connected, stopping;
 };
 
@@ -68,6 +70,11 @@ struct sender_message {
 };
 /* Copies and queues, without bound: what it should be given says sender_room. Any thread. */
 void sender_put(struct sender *s, const struct sender_message *m);
+/* The same ahead of everything that waits. */
+void sender_put_first(struct sender *s, const struct sender_message *m);
+/* Waits up to timeout_ms until less than SENDER_VOLATILE_MAX bytes of volatile messages wait; false
+ * if they still do. */
+bool sender_wait_volatile(struct sender *s, int timeout_ms);
 /* How many more it should be given. */
 size_t sender_room(struct sender *s);
 /* The acknowledged ones, to be forgotten and freed with sender_free_list. */
@@ -81,7 +88,9 @@ void sender_down(struct sender *s);
 void sender_acked(struct sender *s, uint64_t token);
 void sender_failed(struct sender *s, uint64_t token);
 
-/* Waits until everything is acknowledged or timeout_ms passed, then ends the thread. */
+/* Waits until everything is acknowledged, the connection is gone, or timeout_ms passed. */
+void sender_flush(struct sender *s, int timeout_ms);
+/* The same, then ends the thread. */
 void sender_stop(struct sender *s, int timeout_ms);
 
 #endif

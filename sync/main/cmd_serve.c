@@ -355,9 +355,15 @@ int cmd_serve(struct app *a) {
     if (started) {
         wait_for_end(s, &signals);
         log_line(LOG_INFO, "stopping");
-        engine_stop(s->engine, FLUSH_MS); /* first: a full intake holds Paho's lock */
+        /* Nothing that the broker saw acknowledged stays uncommitted: first disconnect, then drain.
+         * Only a full intake, which holds Paho's lock, is emptied before. */
+        bool taking = engine_end(s->engine, FLUSH_MS);
+        if (taking)
+            link_disconnect(s->link, FLUSH_MS);
+        engine_stop(s->engine, FLUSH_MS);
         end_compare(s);
-        link_disconnect(s->link, FLUSH_MS);
+        if (!taking)
+            link_disconnect(s->link, FLUSH_MS);
     } else {
         status = app_fail(a, &e);
     }

@@ -240,18 +240,23 @@ int cmd_backup(struct app *a) {
 /* The database that is there is kept beside the new one. */
 static bool put_aside(struct app *a, const char *path, struct err *e) {
     char aside[1100];
-    char wal[1100];
     if (access(path, F_OK) != 0)
         return true;
     snprintf(aside, sizeof aside, "%s.replaced-%" PRId64, path, clock_wall_ms(&a->clock));
     struct err copied = {0};
-    if (!copy_database(path, aside, &copied) && rename(path, aside) != 0)
-        return err_set(e, ERR_IO, "%s: %s", aside, strerror(errno));
-    unlink(path);
-    snprintf(wal, sizeof wal, "%s-wal", path);
-    unlink(wal);
-    snprintf(wal, sizeof wal, "%s-shm", path);
-    unlink(wal);
+    bool whole = copy_database(path, aside, &copied);
+    /* What cannot be copied is moved as it is, its log with it. */
+    static const char *const parts[] = {"", "-wal", "-shm"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char from[1200];
+        char to[1200];
+        snprintf(from, sizeof from, "%s%s", path, parts[i]);
+        snprintf(to, sizeof to, "%s%s", aside, parts[i]);
+        if (whole)
+            unlink(from);
+        else if (rename(from, to) != 0 && errno != ENOENT)
+            return err_set(e, ERR_IO, "%s: %s", to, strerror(errno));
+    }
     fprintf(stderr, "zoufang restore: what was there is kept as %s\n", aside);
     return true;
 }

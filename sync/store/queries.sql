@@ -216,6 +216,9 @@ UPDATE retained SET sent = 0, due_ms = ?2 WHERE topic = ?1;
 INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, NULL, 0, ?2)
   ON CONFLICT(topic) DO NOTHING;
 
+-- name: dirty_has
+SELECT 1 FROM dirty WHERE level = ?1 AND id = '';
+
 -- name: dirty_take
 DELETE FROM dirty WHERE level = ?1 AND id = '' RETURNING 1;
 
