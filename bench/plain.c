@@ -47,7 +47,7 @@ static void open_database(struct plain *p, const char *path) {
     check(p, sqlite3_open(path, &p->db));
     check(p, sqlite3_exec(p->db,
                           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                          "PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000",
+                          "PRAGMA wal_autocheckpoint = 20000; PRAGMA cache_size = -24000",
                           NULL, NULL, NULL));
     p->record = prepare(
         p, "INSERT INTO record(id, form, fv, outcome, effect, subject, place, hlc, author, device,"

@@ -14,7 +14,7 @@
 #define FULL_MESSAGES 64
 #define DERIVE_SUBJECTS_BUSY 16
 #define DERIVE_SUBJECTS_FULL 64
-#define DERIVE_PAUSE_FULL_US 500000
+#define DERIVE_PAUSE_FULL_US 1000000
 #define RETRY_AFTER_FAILURE_MS 1000
 #define TRIES_AT_END 5 /* failed commits, once the engine is to stop */
 
