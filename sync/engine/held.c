@@ -92,13 +92,14 @@ static void bind_batch(struct held *all, size_t count, struct held *h) {
 }
 
 static void settle(struct pipeline *p, struct held *h) {
-    static const char refused[] = "[{\"code\":\"refused\",\"path\":\"\",\"zh\":\"审核未通过\","
-                                  "\"en\":\"a reviewer refused the record\"}]";
     if (h->state == WAITS || (h->state == REFUSED && h->row.outcome == OUTCOME_REFUSED))
         return;
     bool stored = h->state == READY;
-    logged_set_outcome(p->core, h->row.rec, stored ? OUTCOME_STORED : OUTCOME_REFUSED,
-                       stored ? NULL : refused);
+    struct problems why = {0};
+    if (!stored)
+        problems_add_code(&why, "refused", "");
+    char *refused = problems_text(&why);
+    logged_set_outcome(p->core, h->row.rec, stored ? OUTCOME_STORED : OUTCOME_REFUSED, refused);
     if (stored) {
         /* What it is about may have been stored a moment ago. */
         place_resolve(p->core, h->record.subject, &h->record.place, &h->where);
@@ -108,7 +109,9 @@ static void settle(struct pipeline *p, struct held *h) {
                  &(struct receipt){.id = h->row.id_text,
                                    .seq = h->seq,
                                    .outcome = stored ? "stored" : "rejected",
-                                   .problems_json = stored ? NULL : refused});
+                                   .errors = &why});
+    free(refused);
+    problems_fini(&why);
     if (p->metrics)
         metrics_add(p->metrics, stored ? METRIC_STORED : METRIC_REJECTED, 1);
 }

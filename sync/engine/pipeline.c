@@ -104,15 +104,6 @@ static void judge(struct pipeline *p, const struct envelope *v, const struct rec
 
 /* ---------------------------------------------------------------- the log */
 
-static char *problems_text(const struct problems *list) {
-    struct buf b;
-    if (!list->count)
-        return NULL;
-    buf_init(&b, 1024 * 1024);
-    problems_write(list, &b);
-    return b.data;
-}
-
 /* Appends to the log; returns its row. */
 static int64_t append(struct pipeline *p, const struct envelope *v, const struct record *r,
                       const struct verdict *d, const unsigned char *batch) {

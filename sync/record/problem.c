@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PROBLEMS_TEXT_SIZE_MAX (1024u * 1024)
+
 /* The sentences for codes whose cause needs no detail. */
 static const struct {
     const char *code, *zh, *en;
@@ -115,4 +117,13 @@ void problems_write(const struct problems *p, struct buf *out) {
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
+}
+
+char *problems_text(const struct problems *p) {
+    struct buf b;
+    if (!p->count)
+        return NULL;
+    buf_init(&b, PROBLEMS_TEXT_SIZE_MAX);
+    problems_write(p, &b);
+    return b.data;
 }

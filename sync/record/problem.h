@@ -34,6 +34,8 @@ void problems_add_code(struct problems *p, const char *code, const char *path);
 void problems_copy(struct problems *to, const struct problems *from);
 /* Moves all of `from` to the end of `to`. */
 void problems_move(struct problems *to, struct problems *from);
+/* The JSON array as a text that the caller frees; NULL if there is nothing. */
+char *problems_text(const struct problems *p);
 /* Appends the JSON array `[{"code":…,"path":…,"zh":…,"en":…}]`. */
 void problems_write(const struct problems *p, struct buf *out);
 
