@@ -107,7 +107,6 @@ CREATE TABLE entity(
   PRIMARY KEY(kind, id)
 ) STRICT;
 CREATE INDEX entity_place ON entity(place, rev);
-CREATE INDEX entity_rev ON entity(rev);
 CREATE INDEX entity_subject ON entity(subject, kind);
 
 -- Which records write facts of which entity.
@@ -158,7 +157,6 @@ CREATE TABLE task(
 ) STRICT;
 CREATE INDEX task_root ON task(root, level, rule);
 CREATE INDEX task_place ON task(place, rev);
-CREATE INDEX task_rev ON task(rev);
 CREATE INDEX task_subject ON task(subject);
 
 -- What views found: one row a subject and view. num and den feed indicators; doc is what it found.

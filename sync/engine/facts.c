@@ -199,26 +199,94 @@ static void entity_place(const char *kind, struct slice doc, const char *place, 
         snprintf(out, 13, "%.12s", first.text + 1);
 }
 
-/* Writes the entity if anything that phones see of it changed. */
-static void write_entity(struct core *c, const char *kind, const char *id, const char *place,
-                         const char *subject, const struct entity_text *t) {
-    char where[13];
+/* What an entity's row is to say. */
+struct entity_row {
+    const char *kind, *id, *subject;
+    char place[13];
+    bool registered;
+    const char *gone;
+    const struct entity_text *t;
+};
+
+static struct entity_row row_of(const struct core *c, const char *kind, const char *id,
+                                const char *place, const char *subject,
+                                const struct entity_text *t) {
+    struct slice doc = slice_of(&t->doc);
     /* Households and persons that somebody mentioned stay, without facts. */
-    bool gone = t->doc.size == 2 && strcmp(kind, "household") != 0 && strcmp(kind, "person") != 0;
-    entity_place(kind, slice_of(&t->doc), place, where);
-    sqlite3_stmt *q = store_query(c->store, "entity_set");
+    bool stays = strcmp(kind, "household") == 0 || strcmp(kind, "person") == 0;
+    struct entity_row row = {.kind = kind,
+                             .id = id,
+                             .subject = subject,
+                             .registered = registered(c, kind, doc),
+                             .gone = doc.size > 2 || stays ? "" : "void",
+                             .t = t};
+    entity_place(kind, doc, place, row.place);
+    return row;
+}
+
+/* The entity's row, to be ended by the caller, or NULL. */
+static sqlite3_stmt *find_entity(struct core *c, const char *kind, const char *id) {
+    sqlite3_stmt *q = store_query(c->store, "entity_get");
     q_text(q, 1, kind);
     q_text(q, 2, id);
-    q_text(q, 3, where);
-    q_text(q, 4, subject);
-    q_int(q, 5, registered(c, kind, slice_of(&t->doc)));
-    q_int(q, 6, strcmp(kind, "person") == 0 ? 2 : 1);
-    q_text_n(q, 7, t->doc.data, t->doc.size);
-    q_text_n(q, 8, t->seen.data, t->seen.size);
-    q_text_n(q, 9, t->conflicts.data, t->conflicts.size);
-    q_text(q, 10, gone ? "void" : "");
+    return q_row(c->store, q) ? q : NULL;
+}
+
+static void add_entity(struct core *c, const struct entity_row *row) {
+    sqlite3_stmt *q = store_query(c->store, "entity_add");
+    q_text(q, 1, row->kind);
+    q_text(q, 2, row->id);
+    q_text(q, 3, row->place);
+    q_text(q, 4, row->subject);
+    q_int(q, 5, row->registered);
+    q_int(q, 6, strcmp(row->kind, "person") == 0 ? 2 : 1);
+    q_text_n(q, 7, row->t->doc.data, row->t->doc.size);
+    q_text_n(q, 8, row->t->seen.data, row->t->seen.size);
+    q_text_n(q, 9, row->t->conflicts.data, row->t->conflicts.size);
+    q_text(q, 10, row->gone);
     q_int(q, 11, store_next_rev(c->store));
     q_done(c->store, q);
+}
+
+static bool equals(sqlite3_stmt *q, int column, const struct buf *b) {
+    const char *text = q_col(q, column);
+    size_t size = (size_t)sqlite3_column_bytes(q, column);
+    return size == b->size && memcmp(text, b->data, size) == 0;
+}
+
+static void move_entity(struct core *c, int64_t rowid, const struct entity_row *row) {
+    sqlite3_stmt *q = store_query(c->store, "entity_move");
+    q_int(q, 1, rowid);
+    q_text(q, 2, row->place);
+    q_text(q, 3, row->subject);
+    q_int(q, 4, store_next_rev(c->store));
+    q_done(c->store, q);
+}
+
+static void set_entity(struct core *c, int64_t rowid, const struct entity_row *row) {
+    sqlite3_stmt *q = store_query(c->store, "entity_set");
+    q_int(q, 1, rowid);
+    q_int(q, 2, row->registered);
+    q_text_n(q, 3, row->t->doc.data, row->t->doc.size);
+    q_text_n(q, 4, row->t->seen.data, row->t->seen.size);
+    q_text_n(q, 5, row->t->conflicts.data, row->t->conflicts.size);
+    q_text(q, 6, row->gone);
+    q_int(q, 7, store_next_rev(c->store));
+    q_done(c->store, q);
+}
+
+/* Writes what changed of the row that find_entity() found, and ends it. */
+static void replace_entity(struct core *c, sqlite3_stmt *q, const struct entity_row *row) {
+    int64_t rowid = sqlite3_column_int64(q, 0);
+    bool moved = strcmp(q_col(q, 4), row->place) != 0 || strcmp(q_col(q, 5), row->subject) != 0;
+    bool same = equals(q, 1, &row->t->doc) && equals(q, 2, &row->t->seen) &&
+                equals(q, 3, &row->t->conflicts) && sqlite3_column_int(q, 6) == row->registered &&
+                strcmp(q_col(q, 7), row->gone) == 0;
+    q_end(q);
+    if (moved)
+        move_entity(c, rowid, row);
+    if (!same)
+        set_entity(c, rowid, row);
 }
 
 static void add_member(struct buf *out, const char *key, size_t key_size, const char *value,
@@ -309,25 +377,31 @@ static void patch_entity(const char *doc, const char *seen, const char *conflict
                     &out->conflicts);
 }
 
-void facts_refold(struct core *c, const char *kind, const char *id, const char *place,
-                  const char *subject, int64_t mask) {
+/* Folds the facts of the mask anew; `q` is what find_entity() found, or NULL. */
+static void refold(struct core *c, sqlite3_stmt *q, const char *kind, const char *id,
+                   const char *place, const char *subject, int64_t mask) {
     struct sources s = {0};
     struct entity_text t;
     text_init(&t);
     load_sources(c, kind, id, mask, &s);
     struct fold folded = fold_make(s.writes, s.write_count);
-    sqlite3_stmt *q = store_query(c->store, "entity_facts");
-    q_text(q, 1, kind);
-    q_text(q, 2, id);
-    if (q_row(c->store, q))
-        patch_entity(q_col(q, 0), q_col(q, 1), q_col(q, 2), &folded, mask, &t);
+    if (q)
+        patch_entity(q_col(q, 1), q_col(q, 2), q_col(q, 3), &folded, mask, &t);
     else
         patch_entity("{}", "{}", "[]", &folded, mask, &t);
-    q_end(q);
-    write_entity(c, kind, id, place, subject, &t);
+    struct entity_row row = row_of(c, kind, id, place, subject, &t);
+    if (q)
+        replace_entity(c, q, &row);
+    else
+        add_entity(c, &row);
     text_fini(&t);
     fold_fini(&folded);
     free_sources(&s);
+}
+
+void facts_refold(struct core *c, const char *kind, const char *id, const char *place,
+                  const char *subject, int64_t mask) {
+    refold(c, find_entity(c, kind, id), kind, id, place, subject, mask);
 }
 
 bool facts_entity(const struct form *form, const char *subject, const json_t *data, char *out) {
@@ -337,15 +411,6 @@ bool facts_entity(const struct form *form, const char *subject, const json_t *da
 
 const char *facts_about(const struct subject *at, const char *subject) {
     return *at->household ? at->household : subject;
-}
-
-static bool entity_known(struct core *c, const char *kind, const char *id) {
-    sqlite3_stmt *q = store_query(c->store, "entity_known");
-    q_text(q, 1, kind);
-    q_text(q, 2, id);
-    bool known = q_row(c->store, q);
-    q_end(q);
-    return known;
 }
 
 /* Views of households count a new one from now on, whichever forms they name. */
@@ -366,7 +431,9 @@ static void begin_entity(struct core *c, const struct record *r, const char *id,
     struct entity_text t;
     text_init(&t);
     patch_entity("{}", "{}", "[]", &f, FACTS_ALL, &t);
-    write_entity(c, r->form->entity, id, place, facts_about(&r->place, r->subject), &t);
+    struct entity_row row =
+        row_of(c, r->form->entity, id, place, facts_about(&r->place, r->subject), &t);
+    add_entity(c, &row);
     text_fini(&t);
     fold_fini(&f);
     touch_new(c, r->place.household);
@@ -388,8 +455,9 @@ bool facts_write(struct core *c, const struct record *r, int64_t rec, const char
     q_int(q, 3, rec);
     q_int(q, 4, mask);
     q_done(c->store, q);
-    if (entity_known(c, r->form->entity, ret_id))
-        facts_refold(c, r->form->entity, ret_id, place, facts_about(&r->place, r->subject), mask);
+    sqlite3_stmt *entity = find_entity(c, r->form->entity, ret_id);
+    if (entity)
+        refold(c, entity, r->form->entity, ret_id, place, facts_about(&r->place, r->subject), mask);
     else
         begin_entity(c, r, ret_id, place, facts, count);
     return true;
@@ -402,14 +470,18 @@ void facts_mention(struct core *c, const char *kind, const char *id, const char 
     if (c->mentioned.count >= MENTIONED_MAX)
         strmap_clear(&c->mentioned, NULL);
     strmap_set(&c->mentioned, id, c);
-    if (entity_known(c, kind, id))
+    sqlite3_stmt *q = find_entity(c, kind, id);
+    if (q) {
+        q_end(q);
         return;
+    }
     struct entity_text t;
     text_init(&t);
     buf_add_str(&t.doc, "{}");
     buf_add_str(&t.seen, "{}");
     buf_add_str(&t.conflicts, "[]");
-    write_entity(c, kind, id, place, household, &t);
+    struct entity_row row = row_of(c, kind, id, place, household, &t);
+    add_entity(c, &row);
     text_fini(&t);
     touch_new(c, household);
 }

@@ -109,21 +109,25 @@ SELECT r.id, r.hlc, r.author, r.form, r.fv, r.effect, unsealed(r.body)
   FROM fact_source f CROSS JOIN record r ON r.rec = f.rec
   WHERE f.kind = ?1 AND f.id = ?2 AND f.facts & ?3 AND r.outcome = 1;
 
--- name: entity_facts
-SELECT doc, seen, conflicts FROM entity WHERE kind = ?1 AND id = ?2;
+-- name: entity_get
+SELECT rowid, doc, seen, conflicts, place, subject, registered, gone FROM entity
+  WHERE kind = ?1 AND id = ?2;
 
 -- name: entity_known
 SELECT 1 FROM entity WHERE kind = ?1 AND id = ?2;
 
--- name: entity_set
+-- name: entity_add
 INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, seen, conflicts,
                    checks, gone, rev)
-  VALUES(?1, ?2, ?3, ?4, ?5, ?6, '', ?7, ?8, ?9, '{}', ?10, ?11)
-  ON CONFLICT(kind, id) DO UPDATE SET place = excluded.place, subject = excluded.subject,
-    registered = excluded.registered, class = excluded.class, doc = excluded.doc,
-    seen = excluded.seen, conflicts = excluded.conflicts, gone = excluded.gone, rev = excluded.rev
-  WHERE doc <> excluded.doc OR seen <> excluded.seen OR conflicts <> excluded.conflicts
-     OR gone <> excluded.gone OR place <> excluded.place OR registered <> excluded.registered;
+  VALUES(?1, ?2, ?3, ?4, ?5, ?6, '', ?7, ?8, ?9, '{}', ?10, ?11);
+
+-- What stands in an index, or a trigger watches, only if it moved: entity_move.
+-- name: entity_set
+UPDATE entity SET registered = ?2, doc = ?3, seen = ?4, conflicts = ?5, gone = ?6, rev = ?7
+  WHERE rowid = ?1;
+
+-- name: entity_move
+UPDATE entity SET place = ?2, subject = ?3, rev = ?4 WHERE rowid = ?1;
 
 -- name: tenure_sources
 SELECT e.id, e.doc, min(r.hlc), max(r.hlc)
