@@ -64,6 +64,7 @@ static void on_connected(void *context, MQTTAsync_successData5 *data) {
 }
 
 static bool start(struct counter *c, const char *uri, const char *user, const char *password) {
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR);
     MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer5;
     MQTTAsync_connectOptions o = MQTTAsync_connectOptions_initializer5;
     if (MQTTAsync_createWithOptions(&c->handle, uri, user, MQTTCLIENT_PERSISTENCE_NONE, NULL,

@@ -392,6 +392,7 @@ static void on_disconnected5(void *context, MQTTAsync_successData5 *data) {
  */
 
 static bool handle_open(struct link *l) {
+    MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_ERROR); /* it formats what nobody reads otherwise */
     MQTTAsync_createOptions create = MQTTAsync_createOptions_initializer;
     create.MQTTVersion = l->v5 ? MQTTVERSION_5 : MQTTVERSION_3_1_1;
     create.maxBufferedMessages = LINK_WINDOW_MAX + 1; /* counts while connected, too */

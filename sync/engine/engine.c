@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TICK_MS 100
+#define DECODE_MESSAGES_MAX 16 /* handed on at once */
 /* Derivation gets the time that records leave: a full slice when nothing waits, a short one after
  * each commit, and while messages wait in numbers one only so often. */
 #define FULL_MESSAGES 64
@@ -26,19 +27,17 @@ static int64_t now_us(const struct engine *g) {
 
 static void *decode_thread(void *arg) {
     struct engine *g = arg;
-    struct intake_item *item;
+    struct intake_item *items;
     pthread_setname_np(pthread_self(), "decode");
-    while ((item = intake_take_raw(&g->intake))) {
-        while (item) {
-            struct intake_item *next = item->next;
-            pthread_mutex_lock(&g->catalog_lock);
-            if (item->from.kind == TOPIC_RECORDS)
-                item->envelope = envelope_decode(g->core->catalog, g->decode_run, item->from.device,
-                                                 item->from.relay, item->payload, item->size);
-            intake_put_ready(&g->intake, item);
-            pthread_mutex_unlock(&g->catalog_lock);
-            item = next;
+    while ((items = intake_take_raw(&g->intake, DECODE_MESSAGES_MAX))) {
+        pthread_mutex_lock(&g->catalog_lock);
+        for (struct intake_item *i = items; i; i = i->next) {
+            if (i->from.kind == TOPIC_RECORDS)
+                i->envelope = envelope_decode(g->core->catalog, g->decode_run, i->from.device,
+                                              i->from.relay, i->payload, i->size);
         }
+        intake_put_ready(&g->intake, items);
+        pthread_mutex_unlock(&g->catalog_lock);
     }
     return NULL;
 }
@@ -105,18 +104,11 @@ static bool any_records(const struct intake_item *items) {
     return false;
 }
 
-static void finish_items(struct engine *g, struct intake_item *items) {
-    while (items) {
-        struct intake_item *next = items->next;
-        intake_done(&g->intake, items);
-        items = next;
-    }
-}
-
 void engine_commit(struct engine *g, struct intake_item *items) {
     if (any_records(items))
         commit_until_done(g, items);
-    finish_items(g, items);
+    if (items)
+        intake_done(&g->intake, items);
 }
 
 /* ---------------------------------------------------------------- sync thread */

@@ -38,6 +38,7 @@ void intake_fini(struct intake *in) {
     free_list(in->raw.first);
     free_list(in->ready.first);
     free_list(in->pulls.first);
+    free_list(in->done);
     pthread_cond_destroy(&in->room);
     pthread_cond_destroy(&in->pull_there);
     pthread_cond_destroy(&in->ready_there);
@@ -119,18 +120,40 @@ void intake_close(struct intake *in) {
     pthread_mutex_unlock(&in->lock);
 }
 
-struct intake_item *intake_take_raw(struct intake *in) {
-    pthread_mutex_lock(&in->lock);
-    while (!in->raw.first && !in->closed)
-        pthread_cond_wait(&in->raw_there, &in->lock);
-    struct intake_item *items = in->raw.first;
-    in->raw = (struct intake_list){NULL, NULL};
-    pthread_mutex_unlock(&in->lock);
+/* The first messages of a list. */
+static struct intake_item *cut_messages(struct intake_list *list, size_t messages_max) {
+    struct intake_item *first = list->first;
+    struct intake_item *last = first;
+    for (size_t n = 1; last && last->next && n < messages_max; n++)
+        last = last->next;
+    list->first = last ? last->next : NULL;
+    if (!list->first)
+        list->last = NULL;
+    if (last)
+        last->next = NULL;
+    return first;
+}
+
+struct intake_item *intake_take_raw(struct intake *in, size_t messages_max) {
+    struct intake_item *items;
+    struct intake_item *done;
+    bool closed;
+    do {
+        pthread_mutex_lock(&in->lock);
+        while (!in->raw.first && !in->done && !in->closed)
+            pthread_cond_wait(&in->raw_there, &in->lock);
+        items = cut_messages(&in->raw, messages_max);
+        done = in->done;
+        in->done = NULL;
+        closed = in->closed;
+        pthread_mutex_unlock(&in->lock);
+        free_list(done);
+    } while (!items && !closed);
     return items;
 }
 
-void intake_put_ready(struct intake *in, struct intake_item *item) {
-    pthread_mutex_lock(&in->lock);
+/* In the lock. */
+static void put_ready(struct intake *in, struct intake_item *item) {
     bool pull = item->from.kind == TOPIC_PULL;
     if (pull)
         pthread_cond_signal(&in->pull_there);
@@ -141,6 +164,15 @@ void intake_put_ready(struct intake *in, struct intake_item *item) {
     if (item->envelope && item->envelope->size > item->size) {
         in->size += item->envelope->size - item->size;
         item->size_taken = item->envelope->size;
+    }
+}
+
+void intake_put_ready(struct intake *in, struct intake_item *items) {
+    pthread_mutex_lock(&in->lock);
+    while (items) {
+        struct intake_item *next = items->next;
+        put_ready(in, items);
+        items = next;
     }
     pthread_mutex_unlock(&in->lock);
 }
@@ -167,7 +199,7 @@ struct intake_item *intake_take_pull(struct intake *in) {
     pthread_mutex_lock(&in->lock);
     while (!in->pulls.first && !in->closed)
         pthread_cond_wait(&in->pull_there, &in->lock);
-    struct intake_item *item = in->closed ? NULL : cut(&in->pulls, 1);
+    struct intake_item *item = in->closed ? NULL : cut_messages(&in->pulls, 1);
     pthread_mutex_unlock(&in->lock);
     return item;
 }
@@ -206,15 +238,21 @@ void intake_nudge(struct intake *in) {
     pthread_mutex_unlock(&in->lock);
 }
 
-void intake_done(struct intake *in, struct intake_item *item) {
+void intake_done(struct intake *in, struct intake_item *items) {
     pthread_mutex_lock(&in->lock);
     bool was_full = full(in);
-    in->count--;
-    in->size -= item->size_taken;
-    if (was_full)
+    while (items) {
+        struct intake_item *next = items->next;
+        in->count--;
+        in->size -= items->size_taken;
+        items->next = in->done;
+        in->done = items;
+        items = next;
+    }
+    if (was_full && !full(in))
         pthread_cond_broadcast(&in->room);
+    pthread_cond_signal(&in->raw_there);
     pthread_mutex_unlock(&in->lock);
-    free_item(item);
 }
 
 bool intake_closed(struct intake *in) {

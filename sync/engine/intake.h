@@ -34,8 +34,9 @@ struct intake {
     pthread_mutex_t lock;
     pthread_cond_t raw_there, ready_there, pull_there, room;
     struct intake_list raw, ready, pulls;
-    size_t count; /* messages in both lists and in the decoder's hands */
-    size_t size;  /* their bytes */
+    struct intake_item *done; /* to be freed by the thread that made most of their memory */
+    size_t count;             /* messages in both lists and in the decoder's hands */
+    size_t size;              /* their bytes */
     size_t undecoded;
     bool closed;
     bool nudged;
@@ -51,10 +52,11 @@ void intake_put(struct intake *in, const struct incoming *m, const struct topic_
 /* Nothing is accepted any more; blocked calls return. */
 void intake_close(struct intake *in);
 
-/* All that waits to be decoded; blocks until there is something. NULL once closed and empty. */
-struct intake_item *intake_take_raw(struct intake *in);
-/* Gives one back decoded, in order; a pull goes to the pull thread. */
-void intake_put_ready(struct intake *in, struct intake_item *item);
+/* Up to `messages_max` messages to be decoded; blocks until there is one, and frees meanwhile what
+ * is done. NULL once closed and empty. */
+struct intake_item *intake_take_raw(struct intake *in, size_t messages_max);
+/* Gives them back decoded, in order; a pull goes to the pull thread. */
+void intake_put_ready(struct intake *in, struct intake_item *items);
 
 /* Up to `records_max` records' worth of decoded messages; waits up to wait_ms for the first, or
  * until intake_nudge. *ret_drained = closed, and nothing is left. */
@@ -70,7 +72,7 @@ bool intake_closed(struct intake *in); /* any thread */
 size_t intake_count(struct intake *in);
 /* True if half of a bound is reached. Any thread. */
 bool intake_half_full(struct intake *in);
-/* Frees an item and gives its room back. */
-void intake_done(struct intake *in, struct intake_item *item);
+/* Gives the room of a list of items back, and them to the decode thread to be freed. Any thread. */
+void intake_done(struct intake *in, struct intake_item *items);
 
 #endif

@@ -21,7 +21,7 @@ static const char *skip_value(const char *p) {
     if (*p == '"')
         return skip_string(p);
     if (*p != '{' && *p != '[') {
-        while (*p && !strchr(",]} \t\n\r", *p))
+        while ((unsigned char)*p > ' ' && *p != ',' && *p != ']' && *p != '}')
             p++;
         return p;
     }

@@ -7,15 +7,20 @@
 #define MARK "-- name: "
 
 void statements_init(struct statements *s, const char *text) {
-    s->count = 0;
+    memset(s, 0, sizeof *s);
     while ((text = strstr(text, MARK))) {
+        char name[64];
         if (s->count == STATEMENTS_MAX)
             abort();
         struct statement *q = &s->list[s->count++];
-        q->stmt = NULL;
-        q->name = text + sizeof MARK - 1;
-        q->name_size = strcspn(q->name, "\n");
-        q->sql = q->name + q->name_size;
+        const char *at = text + sizeof MARK - 1;
+        size_t size = strcspn(at, "\n");
+        if (size >= sizeof name)
+            abort();
+        memcpy(name, at, size);
+        name[size] = '\0';
+        strmap_set(&s->by_name, name, q);
+        q->sql = at + size;
         const char *next = strstr(q->sql, MARK);
         q->sql_size = next ? (size_t)(next - q->sql) : strlen(q->sql);
         text = q->sql;
@@ -25,17 +30,16 @@ void statements_init(struct statements *s, const char *text) {
 void statements_fini(struct statements *s) {
     for (size_t i = 0; i < s->count; i++)
         sqlite3_finalize(s->list[i].stmt);
+    strmap_clear(&s->by_name, NULL);
 }
 
 struct statement *statements_find(struct statements *s, const char *name) {
-    size_t size = strlen(name);
-    for (size_t i = 0; i < s->count; i++) {
-        struct statement *q = &s->list[i];
-        if (q->name_size == size && memcmp(q->name, name, size) == 0)
-            return q;
+    struct statement *q = strmap_get(&s->by_name, name);
+    if (!q) {
+        fprintf(stderr, "zoufang: no statement %s\n", name);
+        abort();
     }
-    fprintf(stderr, "zoufang: no statement %s\n", name);
-    abort();
+    return q;
 }
 
 sqlite3_stmt *statements_get(struct statements *s, sqlite3 *db, const char *name) {

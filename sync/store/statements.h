@@ -3,15 +3,15 @@
 #ifndef STATEMENTS_H
 #define STATEMENTS_H
 
+#include "strmap.h"
+
 #include <sqlite3.h>
 #include <stddef.h>
 
 #define STATEMENTS_MAX 160 /* in one file */
 
 struct statement {
-    const char *name; /* into the file's text, not terminated; so is sql */
-    size_t name_size;
-    const char *sql;
+    const char *sql; /* into the file's text, not terminated */
     size_t sql_size;
     sqlite3_stmt *stmt; /* NULL before its first use */
 };
@@ -19,6 +19,7 @@ struct statement {
 struct statements {
     struct statement list[STATEMENTS_MAX];
     size_t count;
+    struct strmap by_name;
 };
 
 /* `text` must outlive it. More than STATEMENTS_MAX are a bug: aborts. */

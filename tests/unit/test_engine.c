@@ -27,14 +27,9 @@ static void put_number(struct intake *in, size_t n) {
 /* The decode thread of these tests decodes nothing. */
 static void *pass_on(void *arg) {
     struct intake *in = arg;
-    struct intake_item *item;
-    while ((item = intake_take_raw(in))) {
-        while (item) {
-            struct intake_item *next = item->next;
-            intake_put_ready(in, item);
-            item = next;
-        }
-    }
+    struct intake_item *items;
+    while ((items = intake_take_raw(in, 7)))
+        intake_put_ready(in, items);
     return NULL;
 }
 
@@ -66,14 +61,11 @@ static void consume(struct intake *in, size_t count, size_t messages_max, bool n
     while (n < count) {
         struct intake_item *items = intake_take_ready(in, 100, 1000, &drained);
         cr_assert_leq(intake_count(in), messages_max);
-        while (items) {
-            struct intake_item *next = items->next;
+        for (struct intake_item *i = items; i; i = i->next, n++) {
             if (numbered)
-                cr_assert_eq(strtoul(items->payload, NULL, 10), n, "in the order of arrival");
-            n++;
-            intake_done(in, items);
-            items = next;
+                cr_assert_eq(strtoul(i->payload, NULL, 10), n, "in the order of arrival");
         }
+        intake_done(in, items);
     }
     cr_assert_eq(n, count);
 }
@@ -141,7 +133,7 @@ Test(intake, a_nudge_wakes_and_pulls_go_their_own_way) {
     cr_assert_not(drained);
     intake_put(&in, &(struct incoming){.topic = "t", .payload = "{}", .size = 2}, &pull_of_phone,
                0);
-    struct intake_item *raw = intake_take_raw(&in);
+    struct intake_item *raw = intake_take_raw(&in, 100);
     intake_put_ready(&in, raw);
     cr_assert(intake_take_ready(&in, 1, 0, &drained) == NULL);
     struct intake_item *pull = intake_take_pull(&in);
