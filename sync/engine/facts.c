@@ -323,6 +323,12 @@ static void patch(struct slice old, const json_t *folded, int64_t mask, struct b
     struct slice key;
     struct slice value;
     size_t pos = 0;
+    if (old.size == 2) {
+        char *all = payload_dump(folded);
+        buf_add_str(out, all);
+        free(all);
+        return;
+    }
     buf_add_char(out, '{');
     while (slice_next_member(old, &pos, &key, &value)) {
         if (masked(key, mask))

@@ -56,13 +56,14 @@ class External(zf.County):
         self.broker = Mosquitto(path, self.port)
         set_conf(self.data, "broker", uri=uri, **conf)
 
-    def serve(self, wait=True):
+    def serve(self, wait=True, **env):
         self.clock = zf.CLOCK
         times = self.log().count(UP) if os.path.exists(self.log_name) else 0
         with open(self.log_name, "ab") as log:
             self.process = subprocess.Popen(
                 [zf.ZOUFANG, "serve", "--data", self.data, "--clock", self.clock],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                env={**os.environ, **env})
         zf._processes.append(self.process)
         if wait:
             self.logs(UP, times + 1)
