@@ -289,21 +289,42 @@ static void replace_entity(struct core *c, sqlite3_stmt *q, const struct entity_
         set_entity(c, rowid, row);
 }
 
-static void add_member(struct buf *out, const char *key, size_t key_size, const char *value,
-                       size_t value_size) {
+static bool is_plain(const char *text, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if ((unsigned char)text[i] < 0x20)
+            return false;
+    }
+    return true;
+}
+
+/* As payload_dump writes it; the values of most facts without its detours. */
+static void add_value(struct buf *out, const json_t *v) {
+    if (json_is_string(v) && is_plain(json_string_value(v), json_string_length(v))) {
+        buf_add_json_str(out, json_string_value(v), json_string_length(v));
+    } else if (json_is_integer(v)) {
+        buf_add_fmt(out, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+    } else if (json_is_boolean(v)) {
+        buf_add_str(out, json_is_true(v) ? "true" : "false");
+    } else {
+        char *text = payload_dump(v);
+        buf_add_str(out, text);
+        free(text);
+    }
+}
+
+/* A name of a fact: plain, nothing in it is escaped. */
+static void add_key(struct buf *out, const char *key, size_t key_size) {
     if (out->size > 1)
         buf_add_char(out, ',');
     buf_add_char(out, '"');
     buf_add(out, key, key_size);
     buf_add_str(out, "\":");
-    buf_add(out, value, value_size);
 }
 
 static void *add_folded(struct buf *out, const json_t *folded, void *at) {
     const char *key = json_object_iter_key(at);
-    char *value = payload_dump(json_object_iter_value(at));
-    add_member(out, key, strlen(key), value, strlen(value));
-    free(value);
+    add_key(out, key, strlen(key));
+    add_value(out, json_object_iter_value(at));
     return json_object_iter_next((json_t *)(uintptr_t)folded, at);
 }
 
@@ -323,19 +344,14 @@ static void patch(struct slice old, const json_t *folded, int64_t mask, struct b
     struct slice key;
     struct slice value;
     size_t pos = 0;
-    if (old.size == 2) {
-        char *all = payload_dump(folded);
-        buf_add_str(out, all);
-        free(all);
-        return;
-    }
     buf_add_char(out, '{');
     while (slice_next_member(old, &pos, &key, &value)) {
         if (masked(key, mask))
             continue;
         while (at && strncmp(json_object_iter_key(at), key.text, key.size) < 0)
             at = add_folded(out, folded, at);
-        add_member(out, key.text, key.size, value.text, value.size);
+        add_key(out, key.text, key.size);
+        buf_add(out, value.text, value.size);
     }
     while (at)
         at = add_folded(out, folded, at);
@@ -425,23 +441,35 @@ static void touch_new(struct core *c, const char *household) {
         store_dirty(c->store, "household", household, INT64_C(1) << DERIVE_ALL_FORMS_BIT);
 }
 
-/* The first record of an entity: it alone makes the facts. */
+static int by_name(const void *x, const void *y) {
+    const struct form_fact *a = x;
+    const struct form_fact *b = y;
+    return strcmp(a->fact->name, b->fact->name);
+}
+
+/* The first record of an entity: it alone makes the facts, and nothing has to be weighed. Sorts
+ * them. */
 static void begin_entity(struct core *c, const struct record *r, const char *id, const char *place,
-                         const struct form_fact *facts, size_t count) {
-    const struct fold_source source = {
-        .id = r->id, .hlc = r->hlc, .author = r->author, .imported = true, .current = true};
-    struct fold_write writes[FORM_WRITES_MAX];
-    for (size_t i = 0; i < count; i++)
-        writes[i] = (struct fold_write){facts[i].fact->name, facts[i].value, &source};
-    struct fold f = fold_make(writes, count);
+                         struct form_fact *facts, size_t count) {
     struct entity_text t;
     text_init(&t);
-    patch_entity("{}", "{}", "[]", &f, FACTS_ALL, &t);
+    qsort(facts, count, sizeof *facts, by_name);
+    buf_add_char(&t.doc, '{');
+    buf_add_char(&t.seen, '{');
+    buf_add_str(&t.conflicts, "[]");
+    for (size_t i = 0; i < count; i++) {
+        const char *name = facts[i].fact->name;
+        add_key(&t.doc, name, strlen(name));
+        add_value(&t.doc, facts[i].value);
+        add_key(&t.seen, name, strlen(name));
+        buf_add_fmt(&t.seen, "[\"%s\"]", r->id + 24);
+    }
+    buf_add_char(&t.doc, '}');
+    buf_add_char(&t.seen, '}');
     struct entity_row row =
         row_of(c, r->form->entity, id, place, facts_about(&r->place, r->subject), &t);
     add_entity(c, &row);
     text_fini(&t);
-    fold_fini(&f);
     touch_new(c, r->place.household);
 }
 
