@@ -299,14 +299,34 @@ struct engine *engine_create(const struct engine_options *options, struct err *e
     return NULL;
 }
 
+/* How many of the three threads there are. */
+static int start_threads(struct engine *g) {
+    if (pthread_create(&g->decode_thread, NULL, decode_thread, g))
+        return 0;
+    if (pthread_create(&g->pull_thread, NULL, engine_pull_thread, g))
+        return 1;
+    return pthread_create(&g->sync_thread, NULL, sync_thread, g) ? 2 : 3;
+}
+
+static void join_threads(struct engine *g, int count) {
+    intake_close(&g->intake);
+    if (count > 0)
+        pthread_join(g->decode_thread, NULL);
+    if (count > 1)
+        pthread_join(g->pull_thread, NULL);
+    if (count > 2)
+        pthread_join(g->sync_thread, NULL);
+}
+
 bool engine_start(struct engine *g, struct publisher publisher, struct err *e) {
     if (!sender_start(&g->sender, publisher))
         return err_set(e, ERR_IO, "cannot start a thread");
-    if (pthread_create(&g->decode_thread, NULL, decode_thread, g) ||
-        pthread_create(&g->pull_thread, NULL, engine_pull_thread, g) ||
-        pthread_create(&g->sync_thread, NULL, sync_thread, g))
-        return err_set(e, ERR_IO, "cannot start a thread");
-    return true;
+    int count = start_threads(g);
+    if (count == 3)
+        return true;
+    join_threads(g, count);
+    sender_stop(&g->sender, 0);
+    return err_set(e, ERR_IO, "cannot start a thread");
 }
 
 bool engine_end(struct engine *g, int timeout_ms) {
@@ -318,10 +338,7 @@ bool engine_end(struct engine *g, int timeout_ms) {
 }
 
 void engine_stop(struct engine *g, int timeout_ms) {
-    intake_close(&g->intake);
-    pthread_join(g->decode_thread, NULL);
-    pthread_join(g->pull_thread, NULL);
-    pthread_join(g->sync_thread, NULL);
+    join_threads(g, 3);
     engine_publish_server(g, "offline");
     sender_stop(&g->sender, timeout_ms);
     engine_forget_acked(g);

@@ -27,7 +27,7 @@ struct engine;
 
 /* Opens the county. NULL and *e on failure. The options' pointers are kept. */
 struct engine *engine_create(const struct engine_options *options, struct err *e);
-/* Starts the threads. */
+/* Starts the threads; on failure none runs, and only engine_destroy may follow. */
 bool engine_start(struct engine *g, struct publisher publisher, struct err *e);
 /* The first half of an orderly end: says that the server is offline and publishes what waits, for
  * up to timeout_ms. True: messages are still taken and committed, so the caller disconnects now,

@@ -40,8 +40,21 @@ static bool answer_topic(struct engine *g, const struct intake_item *i,
     return true;
 }
 
-static void answer_pull(struct engine *g, const struct intake_item *i) {
+/* A phone is never left in doubt: without a page it learns when to ask again. */
+static void write_answer(struct engine *g, const struct intake_item *i, bool own_topic,
+                         struct buf *page, bool *ret_zlib) {
     struct err e = {0};
+    if (!own_topic) {
+        feed_refuse_topic(i->payload, i->size, page);
+    } else if (!feed_answer(g->pull_feed, i->from.device, i->payload, i->size, page, ret_zlib,
+                            &e)) {
+        log_line(LOG_ERROR, "pull device=%s: %s", i->from.device, e.msg);
+        buf_clear(page);
+        feed_refuse_busy(i->payload, i->size, page);
+    }
+}
+
+static void answer_pull(struct engine *g, const struct intake_item *i) {
     char topic[TOPIC_SIZE_MAX];
     struct buf page;
     struct buf packed;
@@ -49,22 +62,15 @@ static void answer_pull(struct engine *g, const struct intake_item *i) {
     int64_t started = clock_mono_us(g->options.clock);
     buf_init(&page, FEED_PAGE_BUF_SIZE);
     buf_init(&packed, FEED_PAGE_BUF_SIZE);
-    bool ok = true;
-    if (!answer_topic(g, i, topic))
-        feed_refuse_topic(i->payload, i->size, &page);
-    else
-        ok = feed_answer(g->pull_feed, i->from.device, i->payload, i->size, &page, &zlib, &e);
-    if (!ok)
-        log_line(LOG_ERROR, "pull device=%s: %s", i->from.device, e.msg);
+    write_answer(g, i, answer_topic(g, i, topic), &page, &zlib);
     const struct buf *out =
-        ok && zlib && payload_compress(page.data, page.size, &packed) ? &packed : &page;
-    if (ok)
-        sender_put(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
-                                                        .topic = topic,
-                                                        .payload = out->data,
-                                                        .size = out->size,
-                                                        .correlation = i->correlation,
-                                                        .correlation_size = i->correlation_size});
+        zlib && payload_compress(page.data, page.size, &packed) ? &packed : &page;
+    sender_put(&g->sender, &(struct sender_message){.kind = SENDER_VOLATILE,
+                                                    .topic = topic,
+                                                    .payload = out->data,
+                                                    .size = out->size,
+                                                    .correlation = i->correlation,
+                                                    .correlation_size = i->correlation_size});
     metrics_add(g->options.metrics, METRIC_PULLS, 1);
     metrics_observe(g->options.metrics, HISTOGRAM_PULL_US,
                     clock_mono_us(g->options.clock) - started);

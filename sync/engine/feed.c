@@ -13,6 +13,7 @@
 
 #define REQ_SIZE_MAX 64    /* bytes of a request's name */
 #define PAGE_TAIL_SIZE 512 /* cursor, more and digest, behind the changes */
+#define RETRY_MS 5000      /* after a page that could not be made */
 #define RECORD_DAYS 90     /* without the parameter feed.record_days */
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 #define COUNTY_OFFSET_MS (INT64_C(8) * 3600 * 1000) /* a day begins at midnight in the county */
@@ -127,8 +128,9 @@ static void write_req(const char *req, struct buf *out) {
         buf_add_str(out, "null");
 }
 
+/* after_ms 0 = it does not say when to ask again. */
 static void write_refusal(const struct request *q, const char *code, const char *path,
-                          struct buf *out) {
+                          int64_t after_ms, struct buf *out) {
     struct problems p = {0};
     struct buf list;
     buf_init(&list, 4096);
@@ -136,8 +138,10 @@ static void write_refusal(const struct request *q, const char *code, const char 
     problems_write(&p, &list);
     write_req(q->req, out);
     buf_add_str(out, ",\"error\":");
-    buf_add(out, list.data + 1, list.size - 2); /* the one element of the array */
-    buf_add_char(out, '}');
+    buf_add(out, list.data + 1, list.size - 3); /* the one element of the array, still open */
+    if (after_ms)
+        buf_add_fmt(out, ",\"after_ms\":%" PRId64, after_ms);
+    buf_add_str(out, "}}");
     buf_fini(&list);
     problems_fini(&p);
 }
@@ -337,7 +341,7 @@ bool feed_answer(struct feed *f, const char *device, const void *payload, size_t
     const char *code = read_request(&q, payload, size, &path);
     bool done = true;
     if (code)
-        write_refusal(&q, code, path, out);
+        write_refusal(&q, code, path, 0, out);
     else
         done = answer_page(f, device, &q, out, e);
     *ret_zlib = q.zlib;
@@ -352,6 +356,14 @@ void feed_refuse_topic(const void *payload, size_t size, struct buf *out) {
     write_req(q.req, out);
     buf_add_str(out, ",\"error\":{\"code\":\"malformed\",\"zh\":\"应答主题不属于本设备\","
                      "\"en\":\"the response topic is not below the device's own\"}}");
+    json_decref(q.root);
+}
+
+void feed_refuse_busy(const void *payload, size_t size, struct buf *out) {
+    struct request q = {0};
+    const char *path;
+    read_request(&q, payload, size, &path);
+    write_refusal(&q, "busy", "", RETRY_MS, out);
     json_decref(q.root);
 }
 

@@ -30,12 +30,17 @@ bool feed_reload(struct feed *f, struct err *e);
 
 /* Appends the answer to a pull request as it came (plain or zlib): a page, or the refusal of a
  * request that cannot be read. *ret_zlib: the phone asked for zlib (payload_compress). Not inside a
- * transaction. False and *e if the database failed; nothing is to be sent then. */
+ * transaction. False and *e if the database failed or memory did: what was appended is not to be sent,
+ * the phone gets feed_refuse_busy. */
 bool feed_answer(struct feed *f, const char *device, const void *payload, size_t size,
                  struct buf *out, bool *ret_zlib, struct err *e);
 
 /* Appends the refusal of a request whose Response Topic is not the device's own. */
 void feed_refuse_topic(const void *payload, size_t size, struct buf *out);
+
+/* Appends the refusal of a request that cannot be answered now: the phone asks again. Needs no
+ * database. */
+void feed_refuse_busy(const void *payload, size_t size, struct buf *out);
 
 /* After rows were deleted or made anew (rebuild): every phone begins from nothing at its next pull.
  * Inside that transaction. */

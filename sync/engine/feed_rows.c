@@ -1,5 +1,6 @@
 #include "feed_rows.h"
 
+#include "buf.h"
 #include "hash.h"
 #include "hlc.h"
 #include "scope.h"
@@ -11,6 +12,7 @@
 
 #define CLASS_OPEN 1         /* up to here everybody in scope sees the row */
 #define PLACE_SUMS_MAX 32768 /* some 200 places × 3 sources × what readers differ in */
+#define SUM_KEY_SIZE_MAX (1024u * 1024)
 #define CLASS_COVERT 5       /* only its audience, the covert team and the county */
 
 const char *const feed_kind_names[FEED_KINDS] = {"division", "household", "person",
@@ -533,11 +535,16 @@ static void sum_row(struct walk *w, const struct row *row) {
 
 /* Everything that decides, beside the rows themselves, what the reader holds of a place. */
 static void sum_key(const struct feed_reader *r, const char *place, enum feed_source source,
-                    char *out, size_t size) {
+                    struct buf *out) {
     char *units = json_dumps(r->units, JSON_COMPACT);
-    snprintf(out, size, "%s %d %x %x %d%d %" PRId64 " %s", place, (int)source, r->view, r->kinds,
-             r->covert, r->leads, r->cutoff, units ? units : "");
+    if (!units)
+        abort();
+    buf_add_fmt(out, "%s %d %x %x %d%d %" PRId64 " ", place, (int)source, r->view, r->kinds,
+                r->covert, r->leads, r->cutoff);
+    buf_add_str(out, units);
     free(units);
+    if (out->failed)
+        abort();
 }
 
 struct place_sum {
@@ -562,8 +569,10 @@ static bool is_current(struct feed_reader *r, const struct place_sum *p, const c
 static void sum_place(struct walk *w, const char *place, enum feed_source source) {
     struct sum *s = (struct sum *)w;
     struct strmap *sums = &w->r->feed->sums;
-    char key[512];
-    sum_key(w->r, place, source, key, sizeof key);
+    struct buf text;
+    buf_init(&text, SUM_KEY_SIZE_MAX);
+    sum_key(w->r, place, source, &text);
+    const char *key = text.data;
     sqlite3_stmt *q = feed_query(w->r->feed, FEED_ENTITY_LAST + source);
     q_text(q, 1, place);
     int64_t last = q_row(w->r->feed->core->store, q) ? sqlite3_column_int64(q, 0) : 0;
@@ -583,6 +592,7 @@ static void sum_place(struct walk *w, const char *place, enum feed_source source
         }
         *p = (struct place_sum){last, w->r->now, made.count, made.sum};
     }
+    buf_fini(&text);
     s->count += p->count;
     s->sum += p->sum;
 }
