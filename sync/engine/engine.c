@@ -323,7 +323,7 @@ bool engine_start(struct engine *g, struct publisher publisher, struct err *e) {
         return err_set(e, ERR_IO, "cannot start a thread");
     int count = start_threads(g);
     if (count == 3)
-        return true;
+        return g->started = true;
     join_threads(g, count);
     sender_stop(&g->sender, 0);
     return err_set(e, ERR_IO, "cannot start a thread");
@@ -339,6 +339,7 @@ bool engine_end(struct engine *g, int timeout_ms) {
 
 void engine_stop(struct engine *g, int timeout_ms) {
     join_threads(g, 3);
+    g->started = false;
     engine_publish_server(g, "offline");
     sender_stop(&g->sender, timeout_ms);
     engine_forget_acked(g);
@@ -347,6 +348,8 @@ void engine_stop(struct engine *g, int timeout_ms) {
 void engine_destroy(struct engine *g) {
     if (!g)
         return;
+    if (g->started)
+        engine_stop(g, 0);
     receipts_destroy(g->pipeline.receipts);
     engine_pull_close(g);
     feed_destroy(g->feed);

@@ -37,6 +37,7 @@ bool engine_end(struct engine *g, int timeout_ms);
 /* Drains what was taken in, commits it, publishes what is waiting for up to timeout_ms, says that
  * the server is offline, ends the threads. */
 void engine_stop(struct engine *g, int timeout_ms);
+/* Stops it first if it runs. */
 void engine_destroy(struct engine *g);
 
 /* The transport calls these. */

@@ -20,6 +20,7 @@ struct engine {
     struct sender sender;
     pthread_t decode_thread, pull_thread, sync_thread;
     char boot[UUID_TEXT_SIZE];
+    bool started; /* its threads run */
 
     /* sync thread */
     struct form_run *decode_run; /* the decode thread's, while catalogs are stable */

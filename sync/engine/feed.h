@@ -30,8 +30,8 @@ bool feed_reload(struct feed *f, struct err *e);
 
 /* Appends the answer to a pull request as it came (plain or zlib): a page, or the refusal of a
  * request that cannot be read. *ret_zlib: the phone asked for zlib (payload_compress). Not inside a
- * transaction. False and *e if the database failed or memory did: what was appended is not to be sent,
- * the phone gets feed_refuse_busy. */
+ * transaction. False and *e if the database failed or memory did: what was appended is not to be
+ * sent, the phone gets feed_refuse_busy. */
 bool feed_answer(struct feed *f, const char *device, const void *payload, size_t size,
                  struct buf *out, bool *ret_zlib, struct err *e);
 

@@ -13,7 +13,7 @@
 #define CLASS_OPEN 1         /* up to here everybody in scope sees the row */
 #define PLACE_SUMS_MAX 32768 /* some 200 places × 3 sources × what readers differ in */
 #define SUM_KEY_SIZE_MAX (1024u * 1024)
-#define CLASS_COVERT 5       /* only its audience, the covert team and the county */
+#define CLASS_COVERT 5 /* only its audience, the covert team and the county */
 
 const char *const feed_kind_names[FEED_KINDS] = {"division", "household", "person",
                                                  "project",  "finding",   "assignment",

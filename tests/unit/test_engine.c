@@ -2,11 +2,12 @@
  * transport and a real database. Nothing here sleeps: everything waits for what it is told. */
 #include "../simulation/county.h"
 
-#include "engine.h"
-#include "intake.h"
-#include "sender.h"
+#include "engine_internal.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
 
 /* ---------------------------------------------------------------- intake */
 
@@ -48,6 +49,20 @@ static void *produce(void *arg) {
             put_number(p->in, i);
     }
     return NULL;
+}
+
+/* What libraries know as pthread_create: fails once so many threads were made. */
+static int threads_allowed = -1; /* -1 = no end */
+
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg) {
+    typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    static create *real;
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+    if (threads_allowed == 0)
+        return EAGAIN;
+    threads_allowed -= threads_allowed > 0;
+    return real(t, a, f, arg);
 }
 
 static void start(pthread_t *t, void *(*f)(void *), void *arg) {
@@ -419,8 +434,7 @@ struct machine {
     sqlite3 *db; /* another look at the same file */
 };
 
-static void machine_start(struct machine *m, size_t window, size_t fail_every,
-                          void (*look)(void *, const struct outgoing *)) {
+static struct engine *machine_engine(struct machine *m) {
     struct err e = {0};
     const struct engine_options options = {.dir = m->dir,
                                            .schema_dir = SCHEMA_DIR,
@@ -428,8 +442,15 @@ static void machine_start(struct machine *m, size_t window, size_t fail_every,
                                            .clock = &m->clock,
                                            .rng = &m->rng,
                                            .metrics = &metrics};
-    m->engine = engine_create(&options, &e);
-    cr_assert(m->engine != NULL, "%s", e.msg);
+    struct engine *g = engine_create(&options, &e);
+    cr_assert(g != NULL, "%s", e.msg);
+    return g;
+}
+
+static void machine_start(struct machine *m, size_t window, size_t fail_every,
+                          void (*look)(void *, const struct outgoing *)) {
+    struct err e = {0};
+    m->engine = machine_engine(m);
     m->transport = transport_create(engine_events(m->engine), window, fail_every);
     m->transport->look = look;
     m->transport->look_ctx = m;
@@ -599,5 +620,75 @@ Test(engine, retained_topics_are_made_to_agree_with_the_database) {
     wait_sent(m.transport, from, "340825/catalog", "\"forms\"");
     wait_sent(m.transport, from, "status/104/299", "\"v\"");
     machine_stop(&m);
+    machine_destroy(&m);
+}
+
+/* ---------------------------------------------------------------- when something fails */
+
+static void send(struct machine *m, const char *topic, const char *text) {
+    m->transport->events.message(
+        m->transport->events.ctx,
+        &(struct incoming){.topic = topic, .payload = text, .size = strlen(text)});
+}
+
+static int interrupt_if(void *failing) {
+    return atomic_load((atomic_bool *)failing);
+}
+
+Test(engine, a_pull_that_fails_is_refused_as_busy) {
+    struct machine m;
+    static atomic_bool failing;
+    machine_create(&m);
+    machine_start(&m, 100, 0, NULL);
+    sqlite3 *db = store_db(m.engine->pull_core->store);
+    sqlite3_progress_handler(db, 1, interrupt_if, &failing);
+    const char *topic = "zf/1/340825/up/d-0420/pull";
+    send(&m, topic, "{\"v\":1,\"req\":\"r1\",\"cursor\":null,\"limit\":5}");
+    wait_sent(m.transport, 0, "down/d-0420/changes", "\"req\":\"r1\",\"epoch\"");
+    atomic_store(&failing, true);
+    send(&m, topic, "{\"v\":1,\"req\":\"r2\",\"cursor\":null,\"limit\":5}");
+    size_t i = wait_sent(m.transport, 0, "down/d-0420/changes", "\"req\":\"r2\"");
+    json_t *v = json_loads(m.transport->log[i].payload, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *why = json_object_get(v, "error");
+    cr_assert_str_eq(json_string_value(json_object_get(why, "code")), "busy");
+    cr_assert_gt(json_integer_value(json_object_get(why, "after_ms")), 0);
+    cr_assert(json_is_string(json_object_get(why, "zh")));
+    json_decref(v);
+    atomic_store(&failing, false);
+    send(&m, topic, "{\"v\":1,\"req\":\"r3\",\"cursor\":null,\"limit\":5}");
+    wait_sent(m.transport, 0, "down/d-0420/changes", "\"req\":\"r3\",\"epoch\"");
+    machine_stop(&m);
+    machine_destroy(&m);
+}
+
+static bool take_nothing(void *ctx, const struct outgoing *m) {
+    (void)ctx;
+    (void)m;
+    return false;
+}
+
+/* A thread that nobody joined would use the engine after its end: the sanitizers see it. */
+Test(engine, a_start_that_fails_half_way_leaves_no_thread) {
+    struct machine m;
+    machine_create(&m);
+    for (int allowed = 0; allowed < 4; allowed++) {
+        struct err e = {0};
+        struct engine *g = machine_engine(&m);
+        threads_allowed = allowed;
+        cr_assert_not(engine_start(g, (struct publisher){take_nothing, NULL}, &e));
+        threads_allowed = -1;
+        cr_assert_eq(e.code, ERR_IO);
+        engine_destroy(g);
+    }
+    machine_destroy(&m);
+}
+
+Test(engine, what_runs_is_stopped_before_it_is_destroyed) {
+    struct machine m;
+    struct err e = {0};
+    machine_create(&m);
+    struct engine *g = machine_engine(&m);
+    cr_assert(engine_start(g, (struct publisher){take_nothing, NULL}, &e), "%s", e.msg);
+    engine_destroy(g);
     machine_destroy(&m);
 }

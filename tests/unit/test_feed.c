@@ -891,6 +891,38 @@ Test(feed, covert_work_reaches_only_the_team_the_county_and_its_audience) {
     world_close(&w);
 }
 
+/* A device whose 60 authors work for as many units; the last one's is `unit`. */
+static void add_shared_device(struct world *w, const char *device, const char *unit) {
+    for (int i = 0; i < 60; i++) {
+        char cadre[40];
+        char its[40];
+        snprintf(cadre, sizeof cadre, "C-%s-%02d", device, i);
+        snprintf(its, sizeof its, "U-THE-SAME-%02d", i);
+        set_cadre(w, cadre, "UN", i == 59 ? unit : its, "\"340825104000\"");
+        add_device(w, device, cadre);
+    }
+}
+
+Test(feed, readers_who_differ_in_the_last_of_many_units_have_their_own_sums) {
+    struct world w;
+    world_open(&w, 1);
+    small_county(&w);
+    begin(&w);
+    add_shared_device(&w, "d-a", "U-Z1");
+    add_shared_device(&w, "d-b", "U-Z2");
+    add_entity(&w, "finding", "finding-z2", villages[0], villages[0], 5, "U-Z2", "{}");
+    refresh(&w);
+    commit(&w);
+    struct phone a = {.device = "d-a", .kinds = "null", .limit = 500};
+    struct phone b = {.device = "d-b", .kinds = "null", .limit = 500};
+    pull_all(&w, &a, &(struct role){"d-a", false, false, false, "U-Z1"});
+    pull_all(&w, &b, &(struct role){"d-b", false, false, false, "U-Z2"});
+    cr_assert(json_object_get(b.copy, "finding finding-z2"));
+    phone_fini(&a);
+    phone_fini(&b);
+    world_close(&w);
+}
+
 /* ---------------------------------------------------------------- requests */
 
 static void assert_refused(struct world *w, const char *request, const char *code) {
