@@ -26,6 +26,7 @@ CREATE TABLE record(
   rev      INTEGER NOT NULL,
   amends   BLOB,
   batch    BLOB,                         -- of an atomic envelope that is held: id of its first record
+  cleared  INTEGER NOT NULL DEFAULT 0,   -- 1: of such, it came again by a path that has the authority
   body     TEXT NOT NULL,                -- the record's JSON as it came
   class    INTEGER NOT NULL,             -- 0, or 5: covert work, seen by the covert team and the county only
   problems TEXT                          -- JSON array: errors, of a stored record warnings
@@ -38,6 +39,9 @@ CREATE INDEX record_acts ON record(place, author)
   WHERE length(subject) = 36 OR subject GLOB 'T-*-????????-????-7???-????-????????????-*';
 CREATE INDEX record_held ON record(outcome, rec) WHERE outcome = 2;
 CREATE INDEX record_refused ON record(rec) WHERE outcome = 4;
+CREATE INDEX record_held_author ON record(author, rec) WHERE outcome = 2;
+CREATE INDEX record_refused_author ON record(author, rec) WHERE outcome = 4;
+CREATE INDEX record_batch ON record(batch) WHERE batch IS NOT NULL;
 
 -- Refused before they had an identity (malformed payload, id conflict): kept with the reason.
 CREATE TABLE refusal(
@@ -60,6 +64,8 @@ CREATE TABLE device_author(
   device TEXT NOT NULL, cadre TEXT NOT NULL, PRIMARY KEY(device, cadre)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX device_author_cadre ON device_author(cadre);
+
 -- Sequence numbers with an outcome, per device, as sorted ranges "1-43,46-46".
 CREATE TABLE device_seq(device TEXT PRIMARY KEY, ranges TEXT NOT NULL, pending INTEGER) STRICT, WITHOUT ROWID;
 
@@ -76,7 +82,8 @@ CREATE TABLE retained(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX retained_unsent ON retained(due_ms) WHERE sent = 0;
 
--- Subjects whose derived state is out of date; forms = mask of the forms that touched them.
+-- Subjects whose derived state is out of date; forms = mask of the forms that touched them. At the
+-- levels scope and all '' only; at the level held '', a record, or a cadre (held.c).
 CREATE TABLE dirty(
   level TEXT NOT NULL, id TEXT NOT NULL, forms INTEGER NOT NULL, PRIMARY KEY(level, id)
 ) STRICT, WITHOUT ROWID;

@@ -167,6 +167,7 @@ bool core_reload(struct core *c, struct err *e) {
 
 bool core_begin(struct core *c, struct err *e) {
     c->authority_changed = false;
+    c->everybody_changed = false;
     c->register_changed = false;
     if (!store_begin(c->store, e))
         return false;
@@ -186,10 +187,10 @@ bool core_commit(struct core *c, struct err *e) {
             store_dirty(c->store, "place", c->places.slots[i].key, 1);
     }
     strmap_clear(&c->places, NULL);
-    if (c->authority_changed) {
+    if (c->authority_changed)
         store_dirty(c->store, "scope", "", 1);
+    if (c->everybody_changed)
         store_dirty(c->store, "held", "", 1);
-    }
     if (c->register_changed)
         store_dirty(c->store, "all", "", 1);
     if (store_commit(c->store, e))
@@ -210,7 +211,11 @@ void core_touch_place(struct core *c, const char *place) {
     strmap_set(&c->places, place, c);
 }
 
-void core_authority_changed(struct core *c) {
+void core_authority_changed(struct core *c, const char *cadre) {
     c->authority_changed = true;
+    if (!*cadre)
+        c->everybody_changed = true;
+    else if (!c->everybody_changed)
+        store_dirty(c->store, "held", cadre, 1);
     authority_forget(c->authority);
 }

@@ -23,6 +23,7 @@ struct core {
     struct strmap places;    /* touched in this transaction */
     struct strmap mentioned; /* households that exist; a bounded memory */
     bool authority_changed;  /* in this transaction */
+    bool everybody_changed;  /* not only that of cadres whom core_authority_changed named */
     bool register_changed;   /* and besides: cadres, units or divisions */
     bool any_awaited;        /* some record is awaited that has not come */
 };
@@ -45,8 +46,9 @@ void core_rollback(struct core *c);
 int64_t core_form_mask(const struct core *c, const struct form *f);
 /* Something that a village's head or status shows changed; written once a transaction. */
 void core_touch_place(struct core *c, const char *place);
-/* Register or assignments changed: scopes and held records are looked at again. */
-void core_authority_changed(struct core *c);
+/* Register or assignments changed: scopes are looked at again, and the held records of the cadre,
+ * "" = everybody's. */
+void core_authority_changed(struct core *c, const char *cadre);
 
 /* Reads the form files anew; the old ones stay in force if the new do not load. */
 bool core_reload(struct core *c, struct err *e);

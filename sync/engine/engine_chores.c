@@ -75,8 +75,7 @@ static void settle_authority(struct engine *g) {
     bool everything = is_dirty(g, "all");
     if (take_dirty(g, "scope"))
         scope_refresh_all(g->core, tell_device, g);
-    if (take_dirty(g, "held"))
-        pipeline_review_held(&g->pipeline);
+    pipeline_review_held(&g->pipeline);
     receipts_flush(g->pipeline.receipts);
     if (!core_commit(g->core, &e)) {
         receipts_forget(g->pipeline.receipts);

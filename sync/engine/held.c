@@ -1,4 +1,5 @@
 /* Held records are judged again when the authority that they lack may have come (protocol §5). */
+#include "hlc.h"
 #include "logged.h"
 #include "merge.h"
 #include "pipeline.h"
@@ -7,11 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELD_MARKS_MAX 256 /* rows of `dirty` looked at in one transaction */
+
+/* A record that waits, as the lists of them tell it. */
+struct waiting {
+    int64_t rec;
+    bool in_batch;
+    unsigned char batch[16];
+};
+
 struct held {
     struct logged row;
     char device[64];
     char via[64];
     int64_t seq;
+    bool cleared; /* it came by another path that has the authority */
     char *body;
     json_t *json;
     struct record record;
@@ -19,25 +30,42 @@ struct held {
     enum { WAITS, READY, REFUSED } state;
 };
 
-static size_t load_page(struct core *c, const char *query, int64_t after, struct held **ret) {
-    sqlite3_stmt *q = store_query(c->store, query);
-    size_t count = 0;
-    *ret = NULL;
-    q_int(q, 1, after);
+/* Those of one envelope, or one alone. */
+struct group {
+    struct held *list;
+    size_t count;
+};
+
+static void load_group(struct core *c, const struct waiting *w, struct group *g) {
+    sqlite3_stmt *q = store_query(c->store, w->in_batch ? "held_batch" : "held_one");
+    *g = (struct group){0};
+    if (w->in_batch)
+        q_blob(q, 1, w->batch, sizeof w->batch);
+    else
+        q_int(q, 1, w->rec);
     while (q_row(c->store, q)) {
-        *ret = realloc(*ret, (count + 1) * sizeof **ret);
+        g->list = realloc(g->list, (g->count + 1) * sizeof *g->list);
         char *body = strdup(q_col(q, 15));
-        if (!*ret || !body)
+        if (!g->list || !body)
             abort();
-        struct held *h = &(*ret)[count++];
+        struct held *h = &g->list[g->count++];
         memset(h, 0, sizeof *h);
         logged_read(c, q, &h->row);
         snprintf(h->device, sizeof h->device, "%s", q_col(q, 12));
         snprintf(h->via, sizeof h->via, "%s", q_col(q, 13));
         h->seq = sqlite3_column_int64(q, 14);
+        h->cleared = sqlite3_column_int(q, 16);
         h->body = body;
     }
-    return count;
+}
+
+static void free_group(struct group *g) {
+    for (size_t i = 0; i < g->count; i++) {
+        record_fini(&g->list[i].record);
+        json_decref(g->list[i].json);
+        free(g->list[i].body);
+    }
+    free(g->list);
 }
 
 /* A review counts by another than the author, inside the reviewer's area of the register. */
@@ -74,7 +102,7 @@ static void judge_again(struct pipeline *p, struct held *h) {
     if (h->record.state != RECORD_FIT)
         return;
     place_resolve(c, h->record.subject, &h->record.place, &h->where);
-    if (pipeline_authorised(p, h->device, h->via, &h->record, &h->where, &missing))
+    if (h->cleared || pipeline_authorised(p, h->device, h->via, &h->record, &h->where, &missing))
         h->state = READY;
     else
         look_for_reviews(c, h);
@@ -82,13 +110,15 @@ static void judge_again(struct pipeline *p, struct held *h) {
 }
 
 /* An atomic envelope leaves as one: while any of it waits, all do; a refusal refuses all. */
-static void bind_batch(struct held *all, size_t count, struct held *h) {
-    for (size_t i = 0; i < count && h->row.in_batch; i++) {
-        if (!all[i].row.in_batch || memcmp(all[i].row.batch, h->row.batch, 16) != 0)
-            continue;
-        if (all[i].state == REFUSED || (all[i].state == WAITS && h->state == READY))
-            h->state = all[i].state;
+static void bind_together(struct group *g) {
+    bool refused = false;
+    bool waits = false;
+    for (size_t i = 0; i < g->count; i++) {
+        refused = refused || g->list[i].state == REFUSED;
+        waits = waits || g->list[i].state == WAITS;
     }
+    for (size_t i = 0; i < g->count && (refused || waits); i++)
+        g->list[i].state = refused ? REFUSED : WAITS;
 }
 
 static void settle(struct pipeline *p, struct held *h) {
@@ -116,44 +146,89 @@ static void settle(struct pipeline *p, struct held *h) {
         metrics_add(p->metrics, stored ? METRIC_STORED : METRIC_REJECTED, 1);
 }
 
-/* Batches are bound within a page: an envelope's records lie side by side in the log, and a page
- * that ends inside a batch gives its last batch to the next page. */
-static size_t whole_batches(const struct held *all, size_t count, size_t page_size) {
-    if (count < page_size || !all[count - 1].row.in_batch)
-        return count;
-    size_t n = count;
-    while (n > 0 && all[n - 1].row.in_batch &&
-           memcmp(all[n - 1].row.batch, all[count - 1].row.batch, 16) == 0)
-        n--;
-    return n ? n : count;
+static void review(struct pipeline *p, const struct waiting *w) {
+    struct group g;
+    load_group(p->core, w, &g);
+    for (size_t i = 0; i < g.count; i++)
+        judge_again(p, &g.list[i]);
+    bind_together(&g);
+    for (size_t i = 0; i < g.count; i++)
+        settle(p, &g.list[i]);
+    free_group(&g);
 }
 
-static void review(struct pipeline *p, const char *query) {
-    int64_t after = 0;
-    for (;;) {
-        struct held *all;
-        size_t loaded = load_page(p->core, query, after, &all);
-        size_t count = whole_batches(all, loaded, HELD_PAGE);
-        for (size_t i = 0; i < count; i++)
-            judge_again(p, &all[i]);
-        for (size_t i = 0; i < count; i++)
-            bind_batch(all, count, &all[i]);
-        for (size_t i = 0; i < count; i++)
-            settle(p, &all[i]);
-        if (count)
-            after = all[count - 1].row.rec;
-        for (size_t i = 0; i < loaded; i++) {
-            record_fini(&all[i].record);
-            json_decref(all[i].json);
-            free(all[i].body);
+/* ---------------------------------------------------------------- which */
+
+struct waiting_list {
+    struct waiting *list;
+    size_t count, capacity;
+};
+
+/* The rows of a statement over `rec` and `batch`; an envelope whose records lie side by side once.
+ */
+static void add_waiting(struct core *c, sqlite3_stmt *q, struct waiting_list *l) {
+    while (q_row(c->store, q)) {
+        struct waiting w = {.rec = sqlite3_column_int64(q, 0),
+                            .in_batch = sqlite3_column_bytes(q, 1) == sizeof w.batch};
+        if (w.in_batch)
+            memcpy(w.batch, sqlite3_column_blob(q, 1), sizeof w.batch);
+        const struct waiting *last = l->count ? &l->list[l->count - 1] : NULL;
+        if (w.in_batch && last && last->in_batch && memcmp(last->batch, w.batch, 16) == 0)
+            continue;
+        if (l->count == l->capacity) {
+            l->capacity = l->capacity ? l->capacity * 2 : 16;
+            l->list = realloc(l->list, l->capacity * sizeof *l->list);
+            if (!l->list)
+                abort();
         }
-        free(all);
-        if (loaded < HELD_PAGE)
-            return;
+        l->list[l->count++] = w;
     }
 }
 
-void pipeline_review_held(struct pipeline *p) {
-    review(p, "record_held");
-    review(p, "record_refused");
+/* What a row of `dirty` names: everything, a record, or a cadre whose authority changed. */
+static void add_marked(struct core *c, const char *mark, struct waiting_list *l) {
+    static const char *const all[] = {"held_all", "refused_all"};
+    static const char *const of_cadre[] = {"held_of_cadre", "refused_of_cadre"};
+    unsigned char id[16];
+    if (uuid7_parse(mark, strlen(mark), id)) {
+        sqlite3_stmt *q = store_query(c->store, "held_by_id");
+        q_blob(q, 1, id, sizeof id);
+        add_waiting(c, q, l);
+        return;
+    }
+    for (int i = 0; i < 2; i++) {
+        sqlite3_stmt *q = store_query(c->store, *mark ? of_cadre[i] : all[i]);
+        if (*mark)
+            q_text(q, 1, mark);
+        add_waiting(c, q, l);
+    }
+}
+
+/* Takes rows off `dirty`, the one that names everything first, and finds what they name; false if
+ * there are none. */
+static bool take_marks(struct core *c, struct waiting_list *l) {
+    char marks[HELD_MARKS_MAX][40];
+    size_t count = 0;
+    sqlite3_stmt *q = store_query(c->store, "held_marks");
+    q_int(q, 1, HELD_MARKS_MAX);
+    while (q_row(c->store, q))
+        snprintf(marks[count++], sizeof marks[0], "%s", q_col(q, 0));
+    if (count == 0)
+        return false;
+    bool everything = !*marks[0];
+    q = store_query(c->store, "held_marks_done");
+    q_text(q, 1, everything ? "~" : marks[count - 1]);
+    q_done(c->store, q);
+    for (size_t i = 0; i < (everything ? 1 : count); i++)
+        add_marked(c, marks[i], l);
+    return true;
+}
+
+bool pipeline_review_held(struct pipeline *p) {
+    struct waiting_list l = {0};
+    bool any = take_marks(p->core, &l);
+    for (size_t i = 0; i < l.count; i++)
+        review(p, &l.list[i]);
+    free(l.list);
+    return any;
 }

@@ -99,6 +99,7 @@ static void settle_assignments(struct core *c, const char *target) {
     add_holders(c, target, holders);
     subject_parse(target, strlen(target), &at);
     json_object_foreach(holders, holder, v) {
+        core_authority_changed(c, holder);
         if (*at.place)
             settle_acts(c, at.place, holder);
     }
@@ -107,14 +108,13 @@ static void settle_assignments(struct core *c, const char *target) {
 
 /* Entities that decide what others may do. */
 static void settle_authority(struct core *c, const char *kind, const char *subject) {
-    if (strcmp(kind, "assignment") == 0)
+    if (strcmp(kind, "assignment") == 0) {
         settle_assignments(c, subject);
-    else if (strcmp(kind, "cadre") != 0 && strcmp(kind, "division") != 0 &&
-             strcmp(kind, "unit") != 0)
-        return;
-    else
+    } else if (strcmp(kind, "cadre") == 0 || strcmp(kind, "division") == 0 ||
+               strcmp(kind, "unit") == 0) {
         c->register_changed = true;
-    core_authority_changed(c);
+        core_authority_changed(c, "");
+    }
 }
 
 static void write_facts(struct core *c, const struct record *r, int64_t rec, const char *place,
@@ -244,7 +244,7 @@ static void act_on(struct core *c, const struct record *r, const char *subject) 
         chain_settle(c, target, effect_changed);
     else if (strcmp(r->form_id, "record.review") == 0 &&
              (t.outcome == OUTCOME_HELD || t.outcome == OUTCOME_REFUSED))
-        store_dirty(c->store, "held", "", 1);
+        store_dirty(c->store, "held", t.id_text, 1);
     if (*t.place)
         core_touch_place(c, t.place);
 }

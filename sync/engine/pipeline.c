@@ -68,12 +68,18 @@ static void retry(struct verdict *d, const char *code, const char *path, int64_t
     d->after_ms = after_ms;
 }
 
+static void make_conflict(struct verdict *d) {
+    d->what = CONFLICT;
+    problems_clear(&d->problems);
+    problems_add_code(&d->problems, "id_conflict", "/id");
+}
+
 /* The log already has the id. */
 static void judge_known(struct pipeline *p, const struct record *r, struct verdict *d) {
     json_t *body = logged_body(p->core, d->known.rec);
-    d->what = body && record_same_content(body, r->json) ? DUPLICATE : CONFLICT;
-    if (d->what == CONFLICT)
-        problems_add_code(&d->problems, "id_conflict", "/id");
+    d->what = DUPLICATE;
+    if (!body || !record_same_content(body, r->json))
+        make_conflict(d);
     json_decref(body);
 }
 
@@ -193,6 +199,15 @@ static void answer_duplicate(struct pipeline *p, const struct envelope *v, const
     free(problems);
 }
 
+/* One of an atomic envelope waits for the others: that it has the authority now is kept, and all of
+ * them are looked at again. */
+static void clear_in_batch(struct pipeline *p, const struct logged *known) {
+    sqlite3_stmt *q = store_query(p->core->store, "record_clear");
+    q_int(q, 1, known->rec);
+    q_done(p->core->store, q);
+    store_dirty(p->core->store, "held", known->id_text, 1);
+}
+
 /* The same record by another path may have the authority that a held one lacks. The stamp in the
  * log is the record's, whatever this copy carries. */
 static void release_by_other_path(struct pipeline *p, const struct envelope *v, struct record *r,
@@ -200,8 +215,11 @@ static void release_by_other_path(struct pipeline *p, const struct envelope *v, 
     struct problems missing = {0};
     r->hlc = d->known.hlc;
     place_resolve(p->core, r->subject, &r->place, &d->where);
-    if (r->state == RECORD_FIT && !d->known.in_batch &&
-        pipeline_authorised(p, v->device, v->via, r, &d->where, &missing)) {
+    bool authorised =
+        r->state == RECORD_FIT && pipeline_authorised(p, v->device, v->via, r, &d->where, &missing);
+    if (authorised && d->known.in_batch) {
+        clear_in_batch(p, &d->known);
+    } else if (authorised) {
         logged_set_outcome(p->core, d->known.rec, OUTCOME_STORED, NULL);
         merge_stored(p->core, r, d->known.rec, &d->where, true);
         d->known.outcome = OUTCOME_STORED;
@@ -224,7 +242,7 @@ static void take(struct pipeline *p, const struct envelope *v, struct record *r,
         if (d->outcome == OUTCOME_STORED)
             merge_stored(p->core, r, rec, &d->where, false);
         else if (d->outcome == OUTCOME_HELD && merge_awaited(p->core, r->id_bytes))
-            store_dirty(p->core->store, "held", "", 1); /* its review came before it */
+            store_dirty(p->core->store, "held", r->id, 1); /* its review came before it */
     }
     count(p, outcome_metrics[d->outcome]);
     answer(p, v, r,
@@ -274,8 +292,8 @@ static enum outcome standing(const struct verdict *d) {
 }
 
 /* All of the envelope or none (§6): one that is not taken keeps the others unknown, one that is
- * held holds all. */
-static const unsigned char *bind_together(const struct envelope *v, struct verdict *all) {
+ * held holds all (then true). */
+static bool bind_together(const struct envelope *v, struct verdict *all) {
     bool refused = false;
     bool held = false;
     for (size_t i = 0; i < v->count; i++) {
@@ -296,7 +314,44 @@ static const unsigned char *bind_together(const struct envelope *v, struct verdi
             d->outcome = OUTCOME_HELD;
         }
     }
-    return held && !refused ? v->records[0].id_bytes : NULL;
+    return held && !refused;
+}
+
+/* The same id with different content: neither can be the record, so nothing of the envelope is. */
+static void refuse_twins(struct envelope *v, struct verdict *all) {
+    for (size_t i = 0; i < v->count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            const struct record *a = &v->records[k];
+            const struct record *b = &v->records[i];
+            bool unknown = a->has_id && b->has_id && !all[i].known.rec && !all[k].known.rec;
+            if (!unknown || memcmp(a->id_bytes, b->id_bytes, 16) != 0 ||
+                record_same_content(a->json, b->json))
+                continue;
+            make_conflict(&all[k]);
+            make_conflict(&all[i]);
+        }
+    }
+}
+
+/* Held records of this envelope that came before are of its batch too. Returns the batch's id. */
+static const unsigned char *join_batch(struct pipeline *p, const struct envelope *v,
+                                       const struct verdict *all) {
+    const unsigned char *batch = v->records[0].id_bytes;
+    for (size_t i = 0; i < v->count; i++) {
+        const struct logged *known = &all[i].known;
+        if (all[i].what != DUPLICATE || known->outcome != OUTCOME_HELD)
+            continue;
+        bool whole = known->in_batch;
+        sqlite3_stmt *q =
+            store_query(p->core->store, whole ? "record_join_batches" : "record_join_batch");
+        if (whole)
+            q_blob(q, 1, known->batch, 16);
+        else
+            q_int(q, 1, known->rec);
+        q_blob(q, 2, batch, 16);
+        q_done(p->core->store, q);
+    }
+    return batch;
 }
 
 static void take_atomic(struct pipeline *p, struct envelope *v) {
@@ -305,7 +360,8 @@ static void take_atomic(struct pipeline *p, struct envelope *v) {
         abort();
     for (size_t i = 0; i < v->count; i++)
         judge(p, v, &v->records[i], &all[i]);
-    const unsigned char *batch = bind_together(v, all);
+    refuse_twins(v, all);
+    const unsigned char *batch = bind_together(v, all) ? join_batch(p, v, all) : NULL;
     for (size_t i = 0; i < v->count; i++) {
         /* The same record twice in one envelope is known by its second place. */
         if (all[i].what == TAKE && v->records[i].has_id &&

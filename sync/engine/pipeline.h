@@ -23,10 +23,9 @@ bool pipeline_authorised(struct pipeline *p, const char *device, const char *via
                          const struct record *r, const struct place *where,
                          struct problems *missing);
 
-/* Held records looked at together. An atomic envelope fits into one page. */
-#define HELD_PAGE 1024
-
-/* Looks again at every held record; new outcomes get receipts. */
-void pipeline_review_held(struct pipeline *p);
+/* Looks again at the held records that rows of `dirty` name at the level "held" ('' = all of them,
+ * a record, a cadre whose authority changed), takes those rows away and queues receipts for new
+ * outcomes. Bounded: call it until it is false, there were none. */
+bool pipeline_review_held(struct pipeline *p);
 
 #endif

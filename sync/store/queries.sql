@@ -89,13 +89,50 @@ UPDATE record SET place = ?2, rev = ?3 WHERE rec = ?1 AND place <> ?2;
 -- name: record_set_outcome
 UPDATE record SET outcome = ?2, problems = ?3, rev = ?4 WHERE rec = ?1;
 
--- name: record_held
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, problems FROM record
-  WHERE outcome = 2 AND rec > ?1 ORDER BY rec LIMIT 1024;
+-- Held and refused records (outcome 2 and 4): which are to be looked at again, then one or all of
+-- an atomic envelope.
+-- name: held_all
+SELECT rec, batch FROM record WHERE outcome = 2 ORDER BY rec;
 
--- name: record_refused
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, problems FROM record
-  WHERE outcome = 4 AND rec > ?1 ORDER BY rec LIMIT 1024;
+-- name: refused_all
+SELECT rec, batch FROM record WHERE outcome = 4 ORDER BY rec;
+
+-- Of the cadre, and of who shares a device: a relay is judged by all of them.
+-- name: held_of_cadre
+SELECT rec, batch FROM record INDEXED BY record_held_author
+  WHERE outcome = 2 AND author IN (SELECT ?1 UNION SELECT b.cadre
+    FROM device_author a JOIN device_author b ON b.device = a.device WHERE a.cadre = ?1);
+
+-- name: refused_of_cadre
+SELECT rec, batch FROM record INDEXED BY record_refused_author
+  WHERE outcome = 4 AND author IN (SELECT ?1 UNION SELECT b.cadre
+    FROM device_author a JOIN device_author b ON b.device = a.device WHERE a.cadre = ?1);
+
+-- name: held_by_id
+SELECT rec, batch FROM record WHERE id = ?1 AND outcome IN (2, 4);
+
+-- name: held_one
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, cleared FROM record
+  WHERE rec = ?1 AND outcome IN (2, 4);
+
+-- name: held_batch
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, cleared FROM record
+  WHERE batch = ?1 AND outcome IN (2, 4) ORDER BY rec;
+
+-- name: held_marks
+SELECT id FROM dirty WHERE level = 'held' ORDER BY id LIMIT ?1;
+
+-- name: held_marks_done
+DELETE FROM dirty WHERE level = 'held' AND id <= ?1;
+
+-- name: record_clear
+UPDATE record SET cleared = 1 WHERE rec = ?1;
+
+-- name: record_join_batch
+UPDATE record SET batch = ?2 WHERE rec = ?1;
+
+-- name: record_join_batches
+UPDATE record SET batch = ?2 WHERE batch = ?1;
 
 -- name: refusal_add
 INSERT INTO refusal(device, via, received_ms, payload_sha256, problems, body)
@@ -224,7 +261,7 @@ INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, NULL, 0, ?2)
 SELECT 1 FROM dirty WHERE level = ?1 AND id = '';
 
 -- name: dirty_take
-DELETE FROM dirty WHERE level = ?1 AND id = '' RETURNING 1;
+DELETE FROM dirty WHERE level = ?1 RETURNING 1;
 
 -- name: dirty_chores
 SELECT 1 FROM dirty WHERE level IN ('scope', 'held', 'all') LIMIT 1;

@@ -92,11 +92,9 @@ static bool chores(struct play *p) {
     if (!core_begin(p->core, &e))
         fail_play("chores", e.msg);
     bool scopes = take_dirty(p, "scope");
-    bool held = take_dirty(p, "held");
     if (scopes)
         scope_refresh_all(p->core, ignore_device, p);
-    if (held)
-        pipeline_review_held(&p->pipeline);
+    bool held = pipeline_review_held(&p->pipeline);
     commit(p, "chores");
     return scopes || held;
 }

@@ -1,0 +1,282 @@
+/* Envelopes through the pipeline and the chores behind it, on a real database: atomic ones, held
+ * records, chains of amendments. What it costs is counted in statements, not in time. */
+#include "../simulation/county.h"
+
+#include "hlc.h"
+#include "pipeline.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+
+#define BASE_MS (BEGIN_MS + HOUR_MS)
+
+struct server {
+    char dir[64];
+    int64_t now_ms;
+    struct clock clock;
+    struct rng_seeded chance;
+    struct rng rng;
+    struct core *core;
+    struct pipeline pipeline;
+    size_t statements; /* run so far */
+    size_t judged;     /* held records read again */
+};
+
+static int count_statement(unsigned type, void *ctx, void *stmt, void *text) {
+    struct server *s = ctx;
+    (void)type;
+    (void)text;
+    s->statements++;
+    const char *sql = sqlite3_sql(stmt);
+    s->judged += strstr(sql, "body, cleared FROM record") != NULL;
+    return 0;
+}
+
+static void server_open(struct server *s) {
+    struct err e = {0};
+    memset(s, 0, sizeof *s);
+    strcpy(s->dir, "/tmp/zoufang-pipeline-XXXXXX");
+    cr_assert(mkdtemp(s->dir) != NULL);
+    s->now_ms = NOW_MS;
+    s->rng = rng_seeded_make(&s->chance, 5);
+    s->clock = (struct clock){county_now, county_now, &s->now_ms};
+    county_make(s->dir, &s->clock, &s->rng);
+    s->core = core_open(s->dir, SCHEMA_DIR, &s->clock, &s->rng, &e);
+    cr_assert(s->core != NULL, "%s", e.msg);
+    store_exec(s->core->store, "PRAGMA synchronous = OFF");
+    s->pipeline = (struct pipeline){s->core, receipts_create(s->core), NULL};
+    sqlite3_trace_v2(store_db(s->core->store), SQLITE_TRACE_STMT, count_statement, s);
+}
+
+static void server_close(struct server *s) {
+    receipts_destroy(s->pipeline.receipts);
+    core_close(s->core);
+    shell("rm -r %s", s->dir);
+}
+
+static void finish(struct server *s) {
+    struct err e = {0};
+    receipts_flush(s->pipeline.receipts);
+    cr_assert(core_commit(s->core, &e), "%s", e.msg);
+}
+
+static void begin(struct server *s) {
+    struct err e = {0};
+    cr_assert(core_begin(s->core, &e), "%s", e.msg);
+}
+
+/* An envelope of records, as JSON texts separated by commas. */
+static void send(struct server *s, const char *device, const char *via, bool atomic,
+                 const char *records) {
+    char *text = sqlite3_mprintf("{\"v\":1,\"device\":\"%s\",\"atomic\":%s,\"records\":[%s]}",
+                                 device, atomic ? "true" : "false", records);
+    begin(s);
+    struct envelope *v =
+        envelope_decode(s->core->catalog, s->core->form_run, device, via, text, strlen(text));
+    cr_assert_eq(v->problems.count, 0, "%s: %s", text,
+                 v->problems.count ? v->problems.list[0].en : "");
+    pipeline_take(&s->pipeline, v);
+    envelope_destroy(v);
+    sqlite3_free(text);
+    finish(s);
+}
+
+static void review_held(struct server *s) {
+    bool more;
+    do {
+        begin(s);
+        more = pipeline_review_held(&s->pipeline);
+        finish(s);
+    } while (more);
+}
+
+static const char *id_of(int n) {
+    static char ids[8][37];
+    static int at;
+    char *id = ids[at++ % 8];
+    snprintf(id, 37, "016b4a01-0000-7000-8000-%012d", n);
+    return id;
+}
+
+static char *facts(int n, const char *by, const char *member, const char *value, int amends) {
+    static char texts[8][700];
+    static int at;
+    char *text = texts[at++ % 8];
+    char hlc[HLC_TEXT_SIZE];
+    char link[64] = "";
+    if (amends)
+        snprintf(link, sizeof link, ",\"amends\":\"%s\"", id_of(amends));
+    hlc_format((BASE_MS + n * 1000) << 16, hlc);
+    snprintf(text, 700,
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"hh.facts\",\"fv\":1,\"subject\":\"%s\","
+             "\"hlc\":\"%s\",\"by\":\"%s\"%s,\"data\":{\"set\":{\"%s\":%s},\"reason\":\"x\"}}",
+             id_of(n), n, households[1], hlc, by, link, member, value);
+    return text;
+}
+
+/* About a household that nobody has been assigned to. */
+static char *good(int n) {
+    return facts(n, "C-00420", "farmland_mu", "3", 0);
+}
+
+/* The village may not say who is a target of the water decision. */
+static char *held(int n) {
+    return facts(n, "C-00420", "water_target", "false", 0);
+}
+
+static char *join(const char *a, const char *b) {
+    static char text[2000];
+    snprintf(text, sizeof text, "%s,%s", a, b);
+    return text;
+}
+
+static char *accept_of(int n, int target) {
+    static char text[700];
+    char hlc[HLC_TEXT_SIZE];
+    hlc_format((BASE_MS + n * 1000) << 16, hlc);
+    snprintf(text, sizeof text,
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"record.review\",\"fv\":1,\"subject\":\"%s\","
+             "\"hlc\":\"%s\",\"by\":\"C-00030\",\"data\":{\"accept\":true,\"note\":\"x\"}}",
+             id_of(n), n, id_of(target), hlc);
+    return text;
+}
+
+static int64_t ask(struct server *s, const char *sql) {
+    sqlite3_stmt *q;
+    cr_assert_eq(sqlite3_prepare_v2(store_db(s->core->store), sql, -1, &q, NULL), SQLITE_OK, "%s",
+                 sqlite3_errmsg(store_db(s->core->store)));
+    int64_t v = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : -1;
+    sqlite3_finalize(q);
+    return v;
+}
+
+/* 0 = unknown to the log. */
+static int outcome(struct server *s, int n) {
+    char sql[120];
+    snprintf(sql, sizeof sql,
+             "SELECT coalesce((SELECT outcome FROM record WHERE id_text(id) = '%s'), 0)", id_of(n));
+    return (int)ask(s, sql);
+}
+
+/* Receipts that say so of the record, with the code. */
+static int64_t receipts(struct server *s, int n, const char *what, const char *code) {
+    char *sql = sqlite3_mprintf(
+        "SELECT count(*) FROM outbox, json_each(CAST(payload AS TEXT), '$.receipts') r "
+        "WHERE topic LIKE '%%/receipts' AND r.value ->> 'id' = %Q AND r.value ->> 'outcome' = %Q "
+        "AND coalesce(r.value ->> '$.errors[0].code', '') = %Q",
+        id_of(n), what, code);
+    int64_t count = ask(s, sql);
+    sqlite3_free(sql);
+    return count;
+}
+
+/* ---------------------------------------------------------------- atomic envelopes */
+
+Test(atomic, the_same_id_with_another_content_refuses_all) {
+    struct server s;
+    server_open(&s);
+    char three[3000];
+    snprintf(three, sizeof three, "%s,%s,%s", good(1), good(2),
+             facts(1, "C-00420", "farmland_mu", "4", 0));
+    send(&s, "d-0420", "", true, three);
+    cr_assert_eq(outcome(&s, 1), 0);
+    cr_assert_eq(outcome(&s, 2), 0);
+    cr_assert_eq(receipts(&s, 1, "rejected", "id_conflict"), 2);
+    cr_assert_eq(receipts(&s, 2, "retry", "atomic"), 1);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM refusal"), 2, "both are kept with the reason");
+    send(&s, "d-0420", "", true, join(good(2), good(2)));
+    cr_assert_eq(outcome(&s, 2), 1, "the same content twice is one record");
+    server_close(&s);
+}
+
+Test(atomic, comes_by_another_path_and_leaves_as_one) {
+    struct server s;
+    server_open(&s);
+    send(&s, "d-0420", "r-108", true, join(good(1), good(2)));
+    cr_assert_eq(outcome(&s, 1), 2);
+    review_held(&s);
+    send(&s, "d-0420", "", false, good(1));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 1), 2, "the other one still waits");
+    send(&s, "d-0420", "r-104", false, good(2));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 1), 1);
+    cr_assert_eq(outcome(&s, 2), 1);
+    cr_assert_eq(receipts(&s, 1, "stored", ""), 1);
+    cr_assert_eq(receipts(&s, 2, "stored", ""), 1);
+    server_close(&s);
+}
+
+Test(atomic, one_that_was_held_before_holds_the_rest) {
+    struct server s;
+    server_open(&s);
+    send(&s, "d-0420", "", false, held(1));
+    send(&s, "d-0420", "", true, join(good(2), held(1)));
+    cr_assert_eq(outcome(&s, 2), 2);
+    begin(&s);
+    store_dirty(s.core->store, "held", "", 1);
+    finish(&s);
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 2), 2, "it has the authority, its companion has not");
+    send(&s, "d-0030", "", false, accept_of(3, 1));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 1), 1);
+    cr_assert_eq(outcome(&s, 2), 1);
+    server_close(&s);
+}
+
+/* ---------------------------------------------------------------- held records */
+
+Test(held, a_review_looks_at_what_it_names) {
+    struct server s;
+    server_open(&s);
+    for (int n = 1; n <= 100; n++)
+        send(&s, "d-0420", "", false, held(n));
+    review_held(&s);
+    s.judged = 0;
+    for (int n = 1; n <= 100; n++) {
+        send(&s, "d-0030", "", false, accept_of(200 + n, n));
+        review_held(&s);
+        cr_assert_eq(outcome(&s, n), 1);
+    }
+    cr_assert_eq(s.judged, 100, "judged %zu times", s.judged);
+    server_close(&s);
+}
+
+Test(held, a_review_that_came_first_counts) {
+    struct server s;
+    server_open(&s);
+    send(&s, "d-0030", "", false, accept_of(9, 1));
+    send(&s, "d-0420", "", false, held(1));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 1), 1);
+    server_close(&s);
+}
+
+static char *assign(int n, const char *cadre, const char *household) {
+    static char text[700];
+    char hlc[HLC_TEXT_SIZE];
+    hlc_format((BASE_MS + n * 1000) << 16, hlc);
+    snprintf(text, sizeof text,
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"assign.set\",\"fv\":1,\"subject\":\"%s\","
+             "\"hlc\":\"%s\",\"by\":\"C-00001\",\"data\":{\"kind\":\"cadre_household\","
+             "\"cadre\":\"%s\",\"from\":\"2019-06-01\"}}",
+             id_of(n), n, household, hlc, cadre);
+    return text;
+}
+
+Test(held, an_assignment_looks_at_those_of_its_cadre) {
+    struct server s;
+    server_open(&s);
+    for (int n = 1; n <= 50; n++)
+        send(&s, "d-0420", "", false, held(n));
+    send(&s, "d-0413", "", false, facts(60, "C-00413", "farmland_mu", "3", 0));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 60), 2);
+    s.judged = 0;
+    send(&s, "d-0001", "", false, assign(70, "C-00413", households[1]));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 60), 1);
+    cr_assert_eq(s.judged, 1, "judged %zu", s.judged);
+    server_close(&s);
+}
