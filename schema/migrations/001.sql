@@ -25,6 +25,7 @@ CREATE TABLE record(
   received_ms INTEGER NOT NULL,
   rev      INTEGER NOT NULL,
   amends   BLOB,
+  chain    INTEGER,                      -- the same for all that amendments link; NULL = alone
   batch    BLOB,                         -- of an atomic envelope that is held: id of its first record
   cleared  INTEGER NOT NULL DEFAULT 0,   -- 1: of such, it came again by a path that has the authority
   body     TEXT NOT NULL,                -- the record's JSON as it came
@@ -34,6 +35,7 @@ CREATE TABLE record(
 CREATE INDEX record_subject ON record(subject, form, hlc);
 CREATE INDEX record_place ON record(place, rev);
 CREATE INDEX record_amends ON record(amends) WHERE amends IS NOT NULL;
+CREATE INDEX record_chain ON record(chain, hlc, id) WHERE chain IS NOT NULL;
 -- Records about records, or about tasks of such: assignments decide whether they have effect.
 CREATE INDEX record_acts ON record(place, author)
   WHERE length(subject) = 36 OR subject GLOB 'T-*-????????-????-7???-????-????????????-*';

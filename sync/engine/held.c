@@ -133,7 +133,7 @@ static void settle(struct pipeline *p, struct held *h) {
     if (stored) {
         /* What it is about may have been stored a moment ago. */
         place_resolve(p->core, h->record.subject, &h->record.place, &h->where);
-        merge_stored(p->core, &h->record, h->row.rec, &h->where, true);
+        merge_stored(p->core, &h->record, h->row.rec, &h->where, MERGE_RELEASED);
     }
     receipts_add(p->receipts, h->device, h->via,
                  &(struct receipt){.id = h->row.id_text,

@@ -82,7 +82,7 @@ static void store_record(struct import *i, const struct record *r) {
     q_text_n(q, 18, r->text.text, r->text.size);
     q_null(q, 19);
     q_done(c->store, q);
-    merge_stored(c, r, sqlite3_last_insert_rowid(store_db(c->store)), &where, false);
+    merge_stored(c, r, sqlite3_last_insert_rowid(store_db(c->store)), &where, MERGE_NEW);
 }
 
 bool import_add(struct import *i, const char *form_id, const char *subject, int64_t stamp_ms,

@@ -189,7 +189,7 @@ static void take_waiters(struct core *c, const unsigned char id[16], struct ids 
 /* A record that waited for another: what that one says decides whether it counts, and where it
  * belongs. True if its place is known from now on. */
 static bool settle_waiter(struct core *c, const unsigned char id[16],
-                          const unsigned char awaited[16]) {
+                          const unsigned char awaited[16], bool joined) {
     struct logged w;
     struct place where;
     if (!logged_get(c, id, &w))
@@ -203,12 +203,15 @@ static bool settle_waiter(struct core *c, const unsigned char id[16],
     } else if (!*where.code && (where.at.kinds & SUBJECT_RECORD)) {
         await_record(c, awaited, id);
     }
-    chain_settle(c, id, effect_changed);
+    bool amends = w.has_amends && memcmp(w.amends, awaited, 16) == 0;
+    if (!joined || !amends || (where.at.kinds & SUBJECT_RECORD))
+        chain_settle(c, id, effect_changed);
     return placed;
 }
 
-/* Those that waited for this record, and those that waited for them to have a place. */
-static void settle_waiters(struct core *c, const unsigned char id[16]) {
+/* Those that waited for this record, and those that waited for them to have a place. `joined`: it
+ * is settled with what amends it. */
+static void settle_waiters(struct core *c, const unsigned char id[16], bool joined) {
     struct ids known = {0};
     if (!merge_awaited(c, id))
         return; /* as nearly always: taking none costs SQLite ten times what looking does */
@@ -219,10 +222,10 @@ static void settle_waiters(struct core *c, const unsigned char id[16]) {
         memcpy(one, known.list[i], 16);
         take_waiters(c, one, &waiters);
         for (size_t k = 0; k < waiters.count; k++) {
-            if (settle_waiter(c, waiters.list[k], one))
+            if (settle_waiter(c, waiters.list[k], one, joined && i == 0))
                 add_id(&known, waiters.list[k]);
         }
-        if (waiters.count)
+        if (waiters.count && !(joined && i == 0))
             chain_settle(c, one, effect_changed);
         free(waiters.list);
     }
@@ -249,11 +252,29 @@ static void act_on(struct core *c, const struct record *r, const char *subject) 
         core_touch_place(c, t.place);
 }
 
-void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
-                  bool released) {
+/* Whether the record counts, and what it amends or is amended by. True if nothing else that waits
+ * for it changes that. */
+static bool settle_links(struct core *c, const struct record *r, bool about_record,
+                         enum merge_what what) {
     struct logged amended;
+    bool known =
+        r->has_amends && logged_get(c, r->amends, &amended) && amended.outcome == OUTCOME_STORED;
+    if (r->has_amends && !known)
+        await_record(c, r->amends, r->id_bytes);
+    bool linked = r->has_amends || merge_awaited(c, r->id_bytes);
+    if (what != MERGE_AGAIN && linked && chain_join(c, r->id_bytes, effect_changed))
+        return true;
+    /* From scratch, a chain is settled with its first record. */
+    if (what == MERGE_AGAIN ? about_record || chain_begins(c, r->id_bytes)
+                            : r->has_amends || about_record || what == MERGE_RELEASED)
+        chain_settle(c, r->id_bytes, effect_changed);
+    return false;
+}
+
+void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
+                  enum merge_what what) {
     bool about_record = where->at.kinds & SUBJECT_RECORD;
-    if (released)
+    if (what != MERGE_NEW)
         set_place(c, rec, where->code);
     bool own;
     write_facts(c, r, rec, where->code, &own);
@@ -261,13 +282,10 @@ void merge_stored(struct core *c, const struct record *r, int64_t rec, const str
         facts_mention(c, "person", r->subject, where->code, r->place.household);
     if (*where->at.household && !(own && (r->place.kinds & SUBJECT_HOUSEHOLD)))
         facts_mention(c, "household", where->at.household, where->code, where->at.household);
-    if (r->has_amends && (!logged_get(c, r->amends, &amended) || amended.outcome != OUTCOME_STORED))
-        await_record(c, r->amends, r->id_bytes);
-    if (r->has_amends || about_record || released)
-        chain_settle(c, r->id_bytes, effect_changed);
+    bool joined = settle_links(c, r, about_record, what);
     if (about_record)
         act_on(c, r, where->subject);
-    settle_waiters(c, r->id_bytes);
+    settle_waiters(c, r->id_bytes, joined);
     touch(c, r->form, where);
     touch_own(c, r->form, r->id_bytes);
 }
@@ -304,7 +322,7 @@ static void merge_again(struct core *c, int64_t rec, const char *body) {
     record_read_import(&r, c->catalog, c->form_run, json, (struct slice){body, strlen(body)});
     if (r.form) {
         place_resolve(c, r.subject, &r.place, &where);
-        merge_stored(c, &r, rec, &where, true);
+        merge_stored(c, &r, rec, &where, MERGE_AGAIN);
     }
     record_fini(&r);
     json_decref(json);
@@ -317,7 +335,9 @@ void merge_rebuild(struct core *c, void (*progress)(size_t done)) {
     size_t count;
     size_t done = 0;
     store_exec(c->store, "DELETE FROM fact_source; DELETE FROM assignment; DELETE FROM awaited;"
-                         "DELETE FROM entity; UPDATE record SET effect = 1 WHERE effect <> 1");
+                         "DELETE FROM entity; "
+                         "UPDATE record SET effect = 1, chain = NULL"
+                         " WHERE effect <> 1 OR chain IS NOT NULL");
     authority_forget(c->authority);
     strmap_clear(&c->mentioned, NULL);
     while ((count = load_stored(c, after, page, PAGE)) > 0) {

@@ -8,10 +8,15 @@
 #include "envelope.h"
 #include "place.h"
 
-/* After the record was written to the log as stored, or a held one was released: what it was
- * waited for then counts too. */
+enum merge_what {
+    MERGE_NEW,      /* just written to the log as stored */
+    MERGE_RELEASED, /* held until now */
+    MERGE_AGAIN     /* merge_rebuild: the log has everything already */
+};
+
+/* After the record became stored. */
 void merge_stored(struct core *c, const struct record *r, int64_t rec, const struct place *where,
-                  bool released);
+                  enum merge_what what);
 
 /* True if some record that came before names this one. */
 bool merge_awaited(struct core *c, const unsigned char id[16]);

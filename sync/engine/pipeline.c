@@ -221,7 +221,7 @@ static void release_by_other_path(struct pipeline *p, const struct envelope *v, 
         clear_in_batch(p, &d->known);
     } else if (authorised) {
         logged_set_outcome(p->core, d->known.rec, OUTCOME_STORED, NULL);
-        merge_stored(p->core, r, d->known.rec, &d->where, true);
+        merge_stored(p->core, r, d->known.rec, &d->where, MERGE_RELEASED);
         d->known.outcome = OUTCOME_STORED;
         count(p, METRIC_STORED);
     }
@@ -240,7 +240,7 @@ static void take(struct pipeline *p, const struct envelope *v, struct record *r,
     } else {
         int64_t rec = append(p, v, r, d, batch);
         if (d->outcome == OUTCOME_STORED)
-            merge_stored(p->core, r, rec, &d->where, false);
+            merge_stored(p->core, r, rec, &d->where, MERGE_NEW);
         else if (d->outcome == OUTCOME_HELD && merge_awaited(p->core, r->id_bytes))
             store_dirty(p->core->store, "held", r->id, 1); /* its review came before it */
     }

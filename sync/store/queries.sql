@@ -58,6 +58,16 @@ SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, 
 -- name: record_amending
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record WHERE amends = ?1 AND outcome = 1;
 
+-- name: chain_of
+SELECT coalesce(chain, rec) FROM record WHERE rec = ?1;
+
+-- name: chain_set
+UPDATE record SET chain = ?2 WHERE rec = ?1 AND chain IS NOT ?2;
+
+-- name: chain_greatest
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record
+  WHERE chain = ?1 ORDER BY hlc DESC, id DESC LIMIT 1;
+
 -- name: record_acts_on
 SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, coalesce(body ->> '$.data.restore', 0) FROM record
   WHERE subject = ?1 AND form = ?2 AND outcome = 1;

@@ -2,7 +2,9 @@
  * records, chains of amendments. What it costs is counted in statements, not in time. */
 #include "../simulation/county.h"
 
+#include "digest.h"
 #include "hlc.h"
+#include "merge.h"
 #include "pipeline.h"
 
 #include <criterion/criterion.h>
@@ -278,5 +280,95 @@ Test(held, an_assignment_looks_at_those_of_its_cadre) {
     review_held(&s);
     cr_assert_eq(outcome(&s, 60), 1);
     cr_assert_eq(s.judged, 1, "judged %zu", s.judged);
+    server_close(&s);
+}
+
+/* ---------------------------------------------------------------- chains of amendments */
+
+#define LINKS 240
+
+enum shape { EACH_THE_LAST, ALL_THE_FIRST, BACKWARDS, SHAPES };
+
+/* Record n of the chain in that shape. */
+static char *link_of(enum shape shape, int n) {
+    int amends = n == 1 ? 0 : shape == ALL_THE_FIRST ? 1 : n - 1;
+    char value[24];
+    snprintf(value, sizeof value, "%d", n % 50);
+    return facts(n, "C-00420", "farmland_mu", value, amends);
+}
+
+/* Sends links [first, last] by their place in the order of arrival; the statements that it took. */
+static size_t send_links(struct server *s, enum shape shape, int first, int last) {
+    size_t before = s->statements;
+    for (int i = first; i <= last; i++)
+        send(s, "d-0420", "", false, link_of(shape, shape == BACKWARDS ? LINKS + 1 - i : i));
+    return s->statements - before;
+}
+
+static void state_of(struct server *s, char digest[SHA256_HEX_SIZE]) {
+    struct err e = {0};
+    cr_assert(digest_derived(s->core, digest, &e), "%s", e.msg);
+}
+
+/* How often statements ran while everything was merged from the log again; it ends the same. */
+static size_t rebuild(struct server *s) {
+    char before[SHA256_HEX_SIZE];
+    char after[SHA256_HEX_SIZE];
+    state_of(s, before);
+    size_t statements = s->statements;
+    begin(s);
+    merge_rebuild(s->core, NULL);
+    statements = s->statements - statements;
+    finish(s);
+    state_of(s, after);
+    cr_assert_str_eq(before, after);
+    return statements;
+}
+
+Test(chain, an_arrival_costs_the_same_in_a_long_chain) {
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
+        struct server s;
+        server_open(&s);
+        size_t empty = rebuild(&s);
+        size_t early = send_links(&s, shape, 1, LINKS / 4);
+        size_t first = rebuild(&s) - empty;
+        send_links(&s, shape, LINKS / 4 + 1, 3 * LINKS / 4);
+        size_t late = send_links(&s, shape, 3 * LINKS / 4 + 1, LINKS);
+        size_t all = rebuild(&s) - empty;
+        cr_assert_leq(late, early + early / 10, "shape %d: %zu, then %zu", (int)shape, early, late);
+        cr_assert_leq(all, 4 * first + first / 2, "rebuild: %zu, then %zu", first, all);
+        cr_assert_eq(ask(&s, "SELECT count(*) FROM record WHERE device = 'd-0420' AND effect = 1"),
+                     1);
+        cr_assert_eq(ask(&s, "SELECT doc ->> 'farmland_mu' FROM entity WHERE kind = 'household' "
+                             "AND id = '340825104299-03-0018'"),
+                     LINKS % 50);
+        server_close(&s);
+    }
+}
+
+/* A withdrawal or restore of a record, by the township. */
+static char *void_of(int n, int target, bool restore) {
+    static char text[700];
+    char hlc[HLC_TEXT_SIZE];
+    hlc_format((BASE_MS + n * 1000) << 16, hlc);
+    snprintf(text, sizeof text,
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"record.void\",\"fv\":1,\"subject\":\"%s\","
+             "\"hlc\":\"%s\",\"by\":\"C-00030\",\"data\":{\"reason\":\"x\"%s}}",
+             id_of(n), n, id_of(target), hlc, restore ? ",\"restore\":true" : "");
+    return text;
+}
+
+Test(chain, a_withdrawal_reaches_who_joins_later) {
+    struct server s;
+    server_open(&s);
+    send_links(&s, EACH_THE_LAST, 1, 3);
+    send(&s, "d-0030", "", false, void_of(500, 2, false));
+    send_links(&s, EACH_THE_LAST, 4, 5);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM record WHERE device = 'd-0420' AND effect = -1"), 5);
+    send(&s, "d-0030", "", false, void_of(501, 5, true));
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM record WHERE device = 'd-0420' AND effect = 0"), 4);
+    send_links(&s, EACH_THE_LAST, 6, 6);
+    cr_assert_eq(ask(&s, "SELECT seq FROM record WHERE device = 'd-0420' AND effect = 1"), 6);
+    rebuild(&s);
     server_close(&s);
 }
