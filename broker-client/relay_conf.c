@@ -19,6 +19,11 @@ static bool conf_check(const struct relay_conf *c, struct err *e) {
         return err_set(e, ERR_INVALID, "\"%s\" is no township of county %s", c->town, c->county);
     if (!one_line(c->password) || !one_line(c->county_host) || !one_line(c->dir))
         return err_set(e, ERR_INVALID, "password, county host and directory are one line each");
+    if (c->county_ca_file && !one_line(c->county_ca_file))
+        return err_set(e, ERR_INVALID, "the file of certificates is one line");
+    if (strchr(c->county_host, ' ') || c->county_port < 1 || c->county_port > 65535)
+        return err_set(e, ERR_INVALID, "\"%s:%d\" is no host and port", c->county_host,
+                       c->county_port);
     return true;
 }
 
@@ -36,6 +41,15 @@ static void write_topics(FILE *out, const struct relay_conf *c) {
         fprintf(out, "topic %s in 1 zf/1/%s/ zf/1/%s/\n", common[i], c->county, c->county);
 }
 
+/* At least TLS 1.2, and the certificate must be the host's. */
+static void write_tls(FILE *out, const struct relay_conf *c) {
+    if (c->county_ca_file)
+        fprintf(out, "bridge_cafile %s\n", c->county_ca_file);
+    else
+        fputs("bridge_capath /etc/ssl/certs\n", out);
+    fputs("bridge_tls_version tlsv1.2\nbridge_insecure false\n", out);
+}
+
 /* 3.1.1, because an MQTT 5 bridge of Mosquitto 2.0.11 asks for no session expiry: what the county
  * queues for it is discarded when the relay goes away. What only MQTT 5 carries (Response Topic)
  * has no meaning through a relay. */
@@ -44,8 +58,8 @@ static void write_bridge(FILE *out, const struct relay_conf *c) {
             "\n# To the county. Nothing is lost while it cannot be reached: both ends keep the\n"
             "# session.\nconnection %s\naddress %s:%d\n",
             c->relay, c->county_host, c->county_port);
-    if (c->county_ca_file)
-        fprintf(out, "bridge_cafile %s\n", c->county_ca_file);
+    if (c->county_tls)
+        write_tls(out, c);
     fprintf(out,
             "bridge_protocol_version mqttv311\nremote_clientid %s\nremote_username %s\n"
             "remote_password %s\n",

@@ -13,7 +13,8 @@ struct relay_conf {
     const char *town;     /* 12-digit code of its township */
     const char *county_host;
     int county_port;
-    const char *county_ca_file; /* NULL: no TLS */
+    bool county_tls;
+    const char *county_ca_file; /* on the relay; NULL: TLS trusts what its system does */
     int local_port;             /* where its phones connect */
     const char *local_address;  /* NULL: all interfaces */
     const char *dir;            /* on the relay: the broker's store, and passwd and acl of

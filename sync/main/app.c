@@ -1,7 +1,9 @@
 #include "app.h"
 
+#include "commands.h"
 #include "conf.h"
 #include "log.h"
+#include "options.h"
 #include "running.h"
 
 #include <errno.h>
@@ -23,8 +25,7 @@ static void take_out(struct app *a, int i, int n) {
 static bool set_clock(struct app *a, const char *text) {
     int64_t ms;
     if (!time_parse(text, strlen(text), &ms)) {
-        fprintf(stderr, "zoufang: --clock %s: not a time such as 2019-06-12T10:00:00+08:00\n",
-                text);
+        app_usage(a, "--clock '%s': a time such as 2019-06-12T10:00:00+08:00 is needed", text);
         return false;
     }
     system_clock_start_at(&a->system_clock, ms);
@@ -32,13 +33,14 @@ static bool set_clock(struct app *a, const char *text) {
     return true;
 }
 
-static bool set_log_level(const char *name) {
+static bool set_log_level(struct app *a, const char *name) {
     enum log_level level;
     if (!log_level_parse(name, &level)) {
-        fprintf(stderr, "zoufang: --log-level %s: use error, warn, info or debug\n", name);
+        app_usage(a, "--log-level '%s': use error, warn, info or debug", name);
         return false;
     }
     log_set_level(level);
+    a->log_level_given = true;
     return true;
 }
 
@@ -51,7 +53,7 @@ static bool set_option(struct app *a, const char *name, const char *value) {
         snprintf(a->schema_dir, sizeof a->schema_dir, "%s", value);
         return true;
     }
-    return strcmp(name, "--clock") == 0 ? set_clock(a, value) : set_log_level(value);
+    return strcmp(name, "--clock") == 0 ? set_clock(a, value) : set_log_level(a, value);
 }
 
 static bool is_schema_dir(const char *path) {
@@ -81,46 +83,56 @@ static void find_schema_dir(struct app *a) {
     snprintf(a->schema_dir, sizeof a->schema_dir, "%s", ZOUFANG_SOURCE_SCHEMA_DIR);
 }
 
-static bool load_conf(struct app *a) {
-    struct err e = {0};
+static void load_conf(struct app *a) {
     struct conf conf;
-    if (!a->dir)
-        return true;
-    if (!conf_load(a->dir, &conf, &e)) {
-        fprintf(stderr, "zoufang: %s\n", e.msg);
-        return false;
-    }
+    enum log_level level;
+    if (!a->dir || !conf_load(a->dir, &conf, &a->conf_error))
+        return;
     if (!*a->schema_dir && *conf.schema)
         snprintf(a->schema_dir, sizeof a->schema_dir, "%s", conf.schema);
-    return a->log_level_given || set_log_level(conf.log_level);
+    if (!a->log_level_given && log_level_parse(conf.log_level, &level))
+        log_set_level(level);
+}
+
+static bool is_common_option(const char *word) {
+    static const char *const with_value[] = {"--data", "--schema-dir", "--clock", "--log-level"};
+    for (size_t k = 0; k < sizeof with_value / sizeof *with_value; k++)
+        if (strcmp(word, with_value[k]) == 0)
+            return true;
+    return false;
+}
+
+/* Takes the common option at a->argv[i] out; given is a text of those that were there before. */
+static bool take_option(struct app *a, int i, char *given, size_t given_size) {
+    const char *name = a->argv[i];
+    const char *value = options_value(a, i);
+    if (!value)
+        return false;
+    if (strstr(given, name)) {
+        app_usage(a, "%s is given twice", name);
+        return false;
+    }
+    size_t n = strlen(given);
+    snprintf(given + n, given_size - n, "%s ", name);
+    if (!set_option(a, name, value))
+        return false;
+    take_out(a, i, 2);
+    return true;
 }
 
 bool app_common_options(struct app *a) {
-    static const char *const with_value[] = {"--data", "--schema-dir", "--clock", "--log-level"};
+    char given[64] = "";
     for (int i = 1; i < a->argc;) {
-        bool known = false;
         if (strcmp(a->argv[i], "--json") == 0) {
             a->json = true;
             take_out(a, i, 1);
-            continue;
-        }
-        for (size_t k = 0; k < sizeof with_value / sizeof *with_value; k++)
-            known = known || strcmp(a->argv[i], with_value[k]) == 0;
-        if (!known) {
+        } else if (!is_common_option(a->argv[i])) {
             i++;
-            continue;
-        }
-        if (i + 1 == a->argc) {
-            fprintf(stderr, "zoufang: %s needs a value\n", a->argv[i]);
+        } else if (!take_option(a, i, given, sizeof given)) {
             return false;
         }
-        a->log_level_given = a->log_level_given || strcmp(a->argv[i], "--log-level") == 0;
-        if (!set_option(a, a->argv[i], a->argv[i + 1]))
-            return false;
-        take_out(a, i, 2);
     }
-    if (!load_conf(a))
-        return false;
+    load_conf(a);
     if (!*a->schema_dir)
         find_schema_dir(a);
     return true;
@@ -137,8 +149,59 @@ int app_usage(const struct app *a, const char *fmt, ...) {
     va_start(ap, fmt);
     vfprintf(stderr, fmt, ap);
     va_end(ap);
-    fprintf(stderr, "\n%s", a->usage);
+    fputc('\n', stderr);
+    command_print_usage(a->command, stderr);
+    fprintf(stderr, "zoufang %s --help says more.\n", a->argv[0]);
     return 2;
+}
+
+bool app_check_database(const char *path, struct err *e) {
+    static const char magic[16] = "SQLite format 3";
+    char head[sizeof magic];
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    size_t size = fread(head, 1, sizeof head, f);
+    int cause = ferror(f) ? errno : 0;
+    fclose(f);
+    if (cause)
+        return err_set(e, ERR_IO, "%s: %s", path, strerror(cause));
+    return (size == sizeof head && memcmp(head, magic, sizeof head) == 0) ||
+           err_set(e, ERR_INVALID, "%s: not a database", path);
+}
+
+bool app_check_county(const struct app *a, struct err *e) {
+    char path[1100];
+    struct stat st;
+    if (stat(a->dir, &st) != 0)
+        return err_set(e, ERR_IO, "--data %s: %s", a->dir, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
+        return err_set(e, ERR_IO, "--data %s: not a directory", a->dir);
+    if (snprintf(path, sizeof path, "%s/zoufang.db", a->dir) >= (int)sizeof path)
+        return err_set(e, ERR_LIMIT, "--data %s: path too long", a->dir);
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return err_set(e, ERR_INVALID,
+                       "--data %s: no county is here (zoufang.db is missing); "
+                       "zoufang init --data %s makes one",
+                       a->dir, a->dir);
+    return app_check_database(path, e);
+}
+
+bool app_check_schema(const struct app *a, struct err *e) {
+    return is_schema_dir(a->schema_dir) ||
+           err_set(e, ERR_USAGE,
+                   "%s: no folder of forms, rules and views (--schema-dir, $ZOUFANG_SCHEMA or "
+                   "schema in zoufang.conf)",
+                   a->schema_dir);
+}
+
+struct core *app_core(struct app *a, struct err *e) {
+    struct running r;
+    if (!app_check_county(a, e) || !app_check_schema(a, e))
+        return NULL;
+    if (!a->clock_given && running_read(a->dir, &r))
+        a->system_clock.offset_ms = r.clock_offset_ms;
+    return core_open(a->dir, a->schema_dir, &a->clock, &a->rng, e);
 }
 
 struct core *app_open_core(struct app *a, int *ret_status) {
@@ -147,12 +210,20 @@ struct core *app_open_core(struct app *a, int *ret_status) {
         *ret_status = app_usage(a, "--data DIR is missing");
         return NULL;
     }
-    struct running r;
-    if (!a->clock_given && running_read(a->dir, &r))
-        a->system_clock.offset_ms = r.clock_offset_ms;
-    struct core *c = core_open(a->dir, a->schema_dir, &a->clock, &a->rng, &e);
+    struct core *c = app_core(a, &e);
     *ret_status = c ? 0 : app_fail(a, &e);
     return c;
+}
+
+bool app_check_integrity(struct core *c, struct err *e) {
+    sqlite3_stmt *q = NULL;
+    bool ok = sqlite3_prepare_v2(store_db(c->store), "PRAGMA integrity_check", -1, &q, NULL) ==
+                  SQLITE_OK &&
+              sqlite3_step(q) == SQLITE_ROW && strcmp(q_col(q, 0), "ok") == 0;
+    if (!ok)
+        err_set(e, ERR_INVALID, "database: %s", q ? q_col(q, 0) : "cannot be read");
+    sqlite3_finalize(q);
+    return ok;
 }
 
 bool app_write_default_conf(const struct app *a, struct err *e) {

@@ -11,30 +11,45 @@
 
 #include <stdio.h>
 
+struct command;
+
 struct app {
     int argc;
     char **argv;
-    const char *usage;    /* of the command */
+    const struct command *command;
     const char *dir;      /* --data, or NULL */
     char schema_dir[512]; /* --schema-dir, $ZOUFANG_SCHEMA, DIR's configuration or the installed one
                            */
-    bool json;            /* --json */
-    bool clock_given;     /* --clock was there: it beats the running server's */
-    bool log_level_given; /* --log-level was there: it beats the configuration */
+    struct err conf_error; /* of zoufang.conf: main tells it, but for `check`, which does itself */
+    bool json;             /* --json */
+    bool clock_given;      /* --clock was there: it beats the running server's */
+    bool log_level_given;  /* --log-level was there: it beats the configuration */
     struct system_clock system_clock; /* offset set by --clock */
     struct clock clock;
     struct rng rng;
 };
 
 /* Takes --data DIR, --schema-dir DIR, --json, --clock TIME, --log-level out of a->argv; what is
- * left is the command's. false = usage error, said on stderr. Called by main before the command. */
+ * left is the command's. Reads the configuration (conf_error). false = usage error, said on stderr.
+ * Called by main before the command. */
 bool app_common_options(struct app *a);
 /* "zoufang COMMAND: message" on stderr; returns the exit status for the error. */
 int app_fail(const struct app *a, const struct err *e);
-/* A usage error: message, then the command's usage line; returns 2. */
+/* A usage error: message, then the command's usage lines; returns 2. */
 int app_usage(const struct app *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* core_open on a->dir with its clock and chance, beside a running server with the server's clock;
- * NULL = said on stderr, *ret_status set. */
+/* Whether a->dir, which is given, holds a county, by its files alone. ERR_IO: cannot be read;
+ * ERR_INVALID: no county. */
+bool app_check_county(const struct app *a, struct err *e);
+/* Whether the file begins as a SQLite database. ERR_INVALID, ERR_IO as above. */
+bool app_check_database(const char *path, struct err *e);
+/* Whether a->schema_dir is a folder of forms, rules and views. ERR_USAGE. */
+bool app_check_schema(const struct app *a, struct err *e);
+/* SQLite's own check. ERR_INVALID: what it found. */
+bool app_check_integrity(struct core *c, struct err *e);
+/* app_check_county, then core_open on a->dir with its clock and chance, beside a running server
+ * with the server's clock. */
+struct core *app_core(struct app *a, struct err *e);
+/* app_core; NULL = said on stderr, *ret_status set. */
 struct core *app_open_core(struct app *a, int *ret_status);
 
 /* Writes DIR/zoufang.conf of a new county, commented, unless there is one. */

@@ -1,23 +1,12 @@
 #include "app.h"
+#include "commands.h"
+#include "options.h"
 #include "sheet.h"
 
 #include <csv.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const usage =
-    "usage: zoufang export KIND --data DIR [--format csv|ndjson] [--all]\n"
-    "\n"
-    "Writes a table of the county to standard output. KIND is one of households, persons,\n"
-    "villages, cadres, assignments (what import reads), records, tasks, conflicts, held, "
-    "rejected.\n"
-    "CSV is UTF-8 with BOM and Chinese headers; a text that a spreadsheet would take for a "
-    "formula\n"
-    "gets a ' before it. NDJSON is one JSON document a line. The output holds personal data.\n"
-    "\n"
-    "  --format  csv if not given\n"
-    "  --all     leads, covert inspections and what follows from them too\n";
 
 #define RECEIVED "strftime('%Y-%m-%dT%H:%M:%SZ', received_ms / 1000, 'unixepoch')"
 /* ?1 = 1: all; ?2: forms that are secret, as a JSON array */
@@ -292,30 +281,32 @@ static int run(struct out *o, size_t t) {
     return status;
 }
 
+static int refuse_kind(const struct app *a, const char *kind) {
+    char list[256];
+    size_t n = 0;
+    for (size_t t = 0; t < TABLE_COUNT && n < sizeof list; t++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", t ? ", " : "", tables[t].kind);
+    return app_usage(a, "KIND '%s': the kinds are %s", kind, list);
+}
+
 int cmd_export(struct app *a) {
-    struct out o = {.app = a, .csv = true};
+    struct out o = {.app = a};
     const char *kind = NULL;
-    a->usage = usage;
-    for (int i = 1; i < a->argc; i++) {
-        const char *arg = a->argv[i];
-        bool csv = i + 1 < a->argc && strcmp(a->argv[i + 1], "csv") == 0;
-        bool ndjson = i + 1 < a->argc && strcmp(a->argv[i + 1], "ndjson") == 0;
-        if (strcmp(arg, "--help") == 0)
-            return fputs(usage, stdout) < 0 ? 3 : 0;
-        if (strcmp(arg, "--all") == 0)
-            o.all = true;
-        else if (strcmp(arg, "--format") == 0 && (csv || ndjson)) {
-            o.csv = csv;
-            i++;
-        } else if (arg[0] == '-' || kind)
-            return app_usage(a, "unexpected argument %s", arg);
-        else
-            kind = arg;
-    }
-    if (!kind || !a->dir)
-        return app_usage(a, "KIND and --data DIR are needed");
+    const char *format = "csv";
+    const struct option options[] = {
+        {.name = "--format", .type = OPTION_TEXT, .value = &format, .choices = "csv|ndjson"},
+        {.name = "--all", .type = OPTION_FLAG, .value = &o.all},
+        {0}};
+    const struct argument arguments[] = {{.name = "KIND", .value = &kind}, {0}};
+    if (!options_read(a, 1, options, arguments))
+        return 2;
+    if (!a->dir)
+        return app_usage(a, "--data DIR is missing");
+    if (a->json)
+        return app_usage(a, "--json is not for export: use --format ndjson");
+    o.csv = strcmp(format, "csv") == 0;
     for (size_t t = 0; t < TABLE_COUNT; t++)
         if (strcmp(tables[t].kind, kind) == 0)
             return run(&o, t);
-    return app_usage(a, "%s: no such kind", kind);
+    return refuse_kind(a, kind);
 }

@@ -1,5 +1,7 @@
 #include "app.h"
+#include "commands.h"
 #include "import.h"
+#include "options.h"
 #include "sheet.h"
 #include "sheet_read.h"
 #include "strmap.h"
@@ -9,23 +11,6 @@
 
 #define ROWS_PER_MS 1000 /* that share a stamp */
 #define PROGRESS_EVERY 500
-
-static const char *const usage =
-    "usage: zoufang import KIND FILE.csv --data DIR [--dry-run] [--encoding utf-8|gb18030]\n"
-    "\n"
-    "Reads a table into the county: all of it, or nothing if any row is wrong; then every wrong\n"
-    "row is named with its line, its column and the reason, and the exit status is 1. Works while\n"
-    "the server runs.\n"
-    "\n"
-    "KIND is one of divisions, units, cadres, households, persons, targets, assignments. The "
-    "first\n"
-    "row names the columns, in Chinese or English as the form does; one column is the number of\n"
-    "what the row is about (区划代码 单位编号 干部编号 户编号 人员编号 对象编号). Empty cells are\n"
-    "left as they are. Codes may be given by their Chinese label, lists are separated by ;\n"
-    "\n"
-    "  --dry-run   only checks\n"
-    "  --encoding  of the file, utf-8 if not given\n"
-    "  --json      prints {\"rows\":N,\"records\":N,\"bad\":N}\n";
 
 /* A frozen list of one village, put together from its rows. */
 struct group {
@@ -358,28 +343,21 @@ static int run(struct job *j, const struct sheet *sheet) {
 int cmd_import(struct app *a) {
     struct job j = {.app = a, .encoding = "utf-8"};
     const char *kind = NULL;
-    a->usage = usage;
-    for (int i = 1; i < a->argc; i++) {
-        const char *arg = a->argv[i];
-        if (strcmp(arg, "--help") == 0)
-            return fputs(usage, stdout) < 0 ? 3 : 0;
-        if (strcmp(arg, "--dry-run") == 0)
-            j.dry_run = true;
-        else if (strcmp(arg, "--encoding") == 0 && i + 1 < a->argc)
-            j.encoding = a->argv[++i];
-        else if (arg[0] == '-' || j.path)
-            return app_usage(a, "unexpected argument %s", arg);
-        else if (!kind)
-            kind = arg;
-        else
-            j.path = arg;
-    }
-    if (!kind || !j.path || !a->dir)
-        return app_usage(a, "KIND, FILE.csv and --data DIR are needed");
+    const struct option options[] = {
+        {.name = "--dry-run", .type = OPTION_FLAG, .value = &j.dry_run},
+        {.name = "--encoding",
+         .type = OPTION_TEXT,
+         .value = &j.encoding,
+         .choices = "utf-8|gb18030"},
+        {0}};
+    const struct argument arguments[] = {
+        {.name = "KIND", .value = &kind}, {.name = "FILE.csv", .value = &j.path}, {0}};
+    if (!options_read(a, 1, options, arguments))
+        return 2;
+    if (!a->dir)
+        return app_usage(a, "--data DIR is missing");
     const struct sheet *sheet = sheet_find(kind);
     if (!sheet)
-        return app_usage(a, "%s: the kinds are %s", kind, sheet_kinds());
-    if (strcasecmp(j.encoding, "utf-8") != 0 && strcasecmp(j.encoding, "gb18030") != 0)
-        return app_usage(a, "%s: encodings are utf-8 and gb18030", j.encoding);
+        return app_usage(a, "KIND '%s': the kinds are %s", kind, sheet_kinds());
     return run(&j, sheet);
 }

@@ -1,10 +1,12 @@
 #include "app.h"
 #include "buf.h"
+#include "commands.h"
 #include "derive.h"
 #include "import.h"
+#include "options.h"
+#include "params.h"
 #include "sample.h"
 
-#include <csv.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,20 +16,6 @@
 
 #define COMMIT_EVERY 20000 /* records; a failed init leaves nothing behind anyway */
 #define PROGRESS_EVERY 500
-#define PARAMS_SIZE_MAX (1u << 20)
-
-static const char *const usage =
-    "usage: zoufang init --data DIR [--county CODE] [--name NAME] [--sample | --small]\n"
-    "\n"
-    "Makes the database of a new county in DIR (made too if it is not there) and a configuration\n"
-    "to start from. DIR must not hold a database yet; what cannot be finished leaves none.\n"
-    "\n"
-    "  --county CODE  6-digit division code, 340825 if not given\n"
-    "  --name NAME    what the county is called\n"
-    "  --sample       a synthetic county: 16 townships, 176 villages, 60,000 households; the same\n"
-    "                 records every time, nobody in it is real\n"
-    "  --small        the same with 2 townships, 6 villages, 600 households\n"
-    "  --json         the counts as one JSON object\n";
 
 struct init {
     struct app *app;
@@ -110,63 +98,15 @@ static bool move_database(struct init *i) {
 
 /* ---- parameters */
 
-struct params {
-    struct store *store;
-    char *fields[2];
-    size_t field;
-    size_t row;
-};
-
-static void param_field(void *text, size_t size, void *ctx) {
-    struct params *p = ctx;
-    if (p->field < 2)
-        p->fields[p->field] = strndup(text ? text : "", text ? size : 0);
-    p->field++;
-}
-
-static void param_row(int end, void *ctx) {
-    (void)end;
-    struct params *p = ctx;
-    if (p->row++ > 0 && p->fields[0] && *p->fields[0]) /* after the header */
-        store_set_param(p->store, p->fields[0],
-                        p->fields[1] && *p->fields[1] ? p->fields[1] : NULL);
-    for (int k = 0; k < 2; k++) {
-        free(p->fields[k]);
-        p->fields[k] = NULL;
-    }
-    p->field = 0;
-}
-
-static bool read_params(FILE *f, struct params *p) {
-    struct csv_parser csv;
-    if (csv_init(&csv, CSV_STRICT | CSV_STRICT_FINI) != 0)
-        return false;
-    char block[4096];
-    bool ok = true;
-    size_t size;
-    while (ok && (size = fread(block, 1, sizeof block, f)) > 0)
-        ok = csv_parse(&csv, block, size, param_field, param_row, p) == size;
-    ok = csv_fini(&csv, param_field, param_row, p) == 0 && ok && !ferror(f);
-    csv_free(&csv);
-    return ok;
-}
-
 static bool set_params(struct init *i) {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/params.csv", i->core->schema_dir);
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return err_set(&i->e, ERR_IO, "%s: %s", path, strerror(errno));
-    struct params p = {.store = i->core->store};
+    struct params p;
+    if (!params_read(i->core->schema_dir, &p, &i->e))
+        return false;
     bool ok = store_begin(i->core->store, &i->e);
-    if (ok && !read_params(f, &p)) {
-        store_rollback(i->core->store);
-        ok = err_set(&i->e, ERR_USAGE, "%s: not a CSV file", path);
-    } else if (ok) {
-        ok = store_commit(i->core->store, &i->e);
-    }
-    fclose(f);
-    return ok;
+    for (size_t k = 0; ok && k < p.count; k++)
+        store_set_param(i->core->store, p.list[k].name, p.list[k].value);
+    params_fini(&p);
+    return ok && store_commit(i->core->store, &i->e);
 }
 
 /* The frozen sums of the lists that were just written. */
@@ -361,25 +301,19 @@ static bool six_digits(const char *text) {
 
 int cmd_init(struct app *a) {
     struct init i = {.app = a, .county = "340825"};
-    a->usage = usage;
-    for (int k = 1; k < a->argc; k++) {
-        bool more = k + 1 < a->argc;
-        if (strcmp(a->argv[k], "--help") == 0)
-            return fputs(usage, stdout) < 0 ? 3 : 0;
-        if (strcmp(a->argv[k], "--sample") == 0)
-            i.sample = true;
-        else if (strcmp(a->argv[k], "--small") == 0)
-            i.sample = i.small = true;
-        else if (strcmp(a->argv[k], "--county") == 0 && more)
-            i.county = a->argv[++k];
-        else if (strcmp(a->argv[k], "--name") == 0 && more)
-            i.name = a->argv[++k];
-        else
-            return app_usage(a, "unknown argument %s", a->argv[k]);
-    }
+    const struct option options[] = {{.name = "--county", .type = OPTION_TEXT, .value = &i.county},
+                                     {.name = "--name", .type = OPTION_TEXT, .value = &i.name},
+                                     {.name = "--sample", .type = OPTION_FLAG, .value = &i.sample},
+                                     {.name = "--small", .type = OPTION_FLAG, .value = &i.small},
+                                     {0}};
+    if (!options_read(a, 1, options, NULL))
+        return 2;
+    i.sample = i.sample || i.small;
     if (!a->dir)
         return app_usage(a, "--data DIR is missing");
     if (!six_digits(i.county))
-        return app_usage(a, "%s: a county code has 6 digits", i.county);
+        return app_usage(a, "--county '%s': a county code has 6 digits", i.county);
+    if (!app_check_schema(a, &i.e))
+        return app_fail(a, &i.e);
     return run(&i);
 }

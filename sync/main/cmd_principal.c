@@ -5,70 +5,90 @@
 #include "commands.h"
 #include "conf.h"
 #include "enrol.h"
+#include "options.h"
 #include "relay_conf.h"
 #include "running.h"
 #include "seqset.h"
+#include "text_file.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CADRES_MAX 64
 #define ACCEPT_MS 10000 /* until the broker takes a new principal */
 #define TELL_BROKER "make the broker read %s/broker/passwd and acl again (send it SIGHUP)"
+
+#define RELAY_DIR "/etc/mosquitto/zoufang"
 
 struct principal_args {
     const char *kind; /* device, relay, monitor */
     const char *verb;
     const char *id;
-    const char *cadres[CADRES_MAX];
-    size_t cadre_count;
-    const char *town;
-    const char *bridge_dir;
-    const char *folder;
+    struct option_list cadres;
+    const char *town, *bridge_dir, *county_host, *ca_file; /* relay add */
+    size_t county_port;
+    const char *folder; /* relay files */
 };
 
-static bool is_files(const struct principal_args *p) {
-    return strcmp(p->kind, "relay") == 0 && strcmp(p->verb, "files") == 0;
+static bool is_town(const char *text) {
+    return strlen(text) == 3 && strspn(text, "0123456789") == 3;
 }
 
-static const char *what_is_missing(const struct principal_args *p) {
-    bool add = strcmp(p->verb, "add") == 0;
-    if (!p->id && (strcmp(p->verb, "revoke") == 0 || is_files(p)))
-        return "the id is missing";
-    if (is_files(p) && !p->folder)
-        return "--to FOLDER is missing";
-    if (add && strcmp(p->kind, "device") == 0 && !p->cadre_count)
-        return "--cadre ID is missing";
-    if (add && strcmp(p->kind, "relay") == 0 && !p->town)
-        return "--town NNN is missing";
-    return NULL;
+static bool parse_add(struct app *a, struct principal_args *p) {
+    const struct option none[] = {{0}};
+    const struct option device[] = {{.name = "--cadre", .type = OPTION_LIST, .value = &p->cadres},
+                                    {0}};
+    const struct option relay[] = {
+        {.name = "--town", .type = OPTION_TEXT, .value = &p->town},
+        {.name = "--bridge", .type = OPTION_TEXT, .value = &p->bridge_dir},
+        {.name = "--county-host", .type = OPTION_TEXT, .value = &p->county_host},
+        {.name = "--county-port",
+         .type = OPTION_SIZE,
+         .value = &p->county_port,
+         .min = 1,
+         .max = 65535},
+        {.name = "--ca-file", .type = OPTION_TEXT, .value = &p->ca_file},
+        {0}};
+    bool is_device = strcmp(p->kind, "device") == 0;
+    bool is_relay = strcmp(p->kind, "relay") == 0;
+    if (!options_read(a, 2, is_device ? device : is_relay ? relay : none, NULL))
+        return false;
+    if (is_device && !p->cadres.count)
+        app_usage(a, "--cadre ID is missing");
+    else if (is_relay && !p->town)
+        app_usage(a, "--town NNN is missing");
+    else if (is_relay && !is_town(p->town))
+        app_usage(a, "--town '%s': the three digits of the township are needed, such as 104",
+                  p->town);
+    else
+        return true;
+    return false;
 }
 
-static bool parse(struct app *a, struct principal_args *p, int *ret_status) {
+static bool parse(struct app *a, struct principal_args *p) {
+    const struct argument id[] = {{.name = "ID", .value = &p->id}, {0}};
+    const struct option to[] = {{.name = "--to", .type = OPTION_TEXT, .value = &p->folder}, {0}};
     p->kind = a->argv[0];
     p->verb = a->argc > 1 ? a->argv[1] : "";
-    for (int i = 2; i < a->argc; i++) {
-        bool more = i + 1 < a->argc;
-        if (strcmp(a->argv[i], "--cadre") == 0 && more && p->cadre_count < CADRES_MAX)
-            p->cadres[p->cadre_count++] = a->argv[++i];
-        else if (strcmp(a->argv[i], "--town") == 0 && more)
-            p->town = a->argv[++i];
-        else if (strcmp(a->argv[i], "--bridge") == 0 && more)
-            p->bridge_dir = a->argv[++i];
-        else if (strcmp(a->argv[i], "--to") == 0 && more)
-            p->folder = a->argv[++i];
-        else if (a->argv[i][0] != '-' && !p->id)
-            p->id = a->argv[i];
-        else {
-            *ret_status = app_usage(a, "unexpected '%s'", a->argv[i]);
+    bool relay = strcmp(p->kind, "relay") == 0;
+    if (strcmp(p->verb, "add") == 0)
+        return parse_add(a, p);
+    if (strcmp(p->verb, "list") == 0)
+        return options_read(a, 2, NULL, NULL);
+    if (strcmp(p->verb, "revoke") == 0)
+        return options_read(a, 2, NULL, id);
+    if (relay && strcmp(p->verb, "files") == 0) {
+        if (!options_read(a, 2, to, id))
             return false;
-        }
+        if (!p->folder)
+            app_usage(a, "--to FOLDER is missing");
+        return p->folder != NULL;
     }
-    const char *missing = what_is_missing(p);
-    if (missing)
-        *ret_status = app_usage(a, "%s", missing);
-    return !missing;
+    app_usage(
+        a, *p->verb ? "no '%s'; there are add, list, revoke%s" : "%ssay what: add, list, revoke%s",
+        p->verb, relay ? ", files" : "");
+    return false;
 }
 
 /* While a server runs, waits until its broker takes the new principal. */
@@ -98,21 +118,48 @@ static void hint_at_broker(struct app *a) {
 
 /* ---------------------------------------------------------------- add */
 
+/* What relays are to connect to: options, then [relay], then the server's own broker. */
+static void find_county(struct app *a, const struct principal_args *p, const struct conf *conf,
+                        struct conf_uri *ret) {
+    struct running r;
+    conf_uri(running_read(a->dir, &r) ? r.uri : conf->broker_uri, ret);
+    if (p->county_host || *conf->relay_county_host)
+        snprintf(ret->host, sizeof ret->host, "%s",
+                 p->county_host ? p->county_host : conf->relay_county_host);
+    if (p->county_port || *conf->relay_county_port)
+        ret->port = p->county_port ? (int)p->county_port : conf_port(conf->relay_county_port);
+    ret->tls = ret->tls || p->ca_file;
+    if (strcmp(ret->host, "localhost") == 0 || strncmp(ret->host, "127.", 4) == 0)
+        fprintf(stderr,
+                "zoufang relay: the relay will look for the county on its own machine (%s): if it "
+                "runs elsewhere, give --county-host HOST or set county_host in [relay]\n",
+                ret->host);
+}
+
 static bool print_bridge(struct app *a, const struct core *c, const struct principal_args *p,
                          const char *id, const char *password, struct err *e) {
     struct conf conf;
+    struct conf_uri county;
     char town[16];
+    char ca_file[1024];
     if (!conf_load(a->dir, &conf, e))
         return false;
+    find_county(a, p, &conf, &county);
     snprintf(town, sizeof town, "%.6s%.3s000", c->county, p->town);
+    const char *dir = p->bridge_dir ? p->bridge_dir : RELAY_DIR;
+    snprintf(ca_file, sizeof ca_file, "%.1000s/ca.pem", dir); /* of `relay files` */
     const struct relay_conf r = {.county = c->county,
                                  .relay = id,
                                  .password = password,
                                  .town = town,
-                                 .county_host = conf.relay_county_host,
-                                 .county_port = atoi(conf.relay_county_port),
+                                 .county_host = county.host,
+                                 .county_port = county.port,
+                                 .county_tls = county.tls,
+                                 .county_ca_file = p->ca_file             ? p->ca_file
+                                                   : *conf.broker_ca_file ? ca_file
+                                                                          : NULL,
                                  .local_port = 1883,
-                                 .dir = p->bridge_dir ? p->bridge_dir : "/etc/mosquitto/zoufang"};
+                                 .dir = dir};
     return relay_conf_write(stdout, &r, e);
 }
 
@@ -121,7 +168,7 @@ static bool add(struct app *a, struct core *c, const struct principal_args *p, s
     char password[ACCESS_PASSWORD_SIZE];
     bool device = strcmp(p->kind, "device") == 0;
     bool relay = strcmp(p->kind, "relay") == 0;
-    bool ok = device  ? enrol_device(c, p->cadres, p->cadre_count, id, password, e)
+    bool ok = device  ? enrol_device(c, p->cadres.items, p->cadres.count, id, password, e)
               : relay ? enrol_relay(c, p->town, id, password, e)
                       : enrol_monitor(c, id, password, e);
     if (!ok || !enrol_write_access(c, a->dir, e))
@@ -173,12 +220,37 @@ static void list(struct app *a, struct core *c, const char *kind) {
     }
 }
 
+/* ---------------------------------------------------------------- relay files */
+
+/* The certificates by which the relay knows the county's broker; where the system's do, none. */
+static bool copy_ca(struct app *a, const char *folder, struct err *e) {
+    struct conf conf;
+    struct text_file f;
+    char block[4096];
+    size_t size;
+    if (!conf_load(a->dir, &conf, e))
+        return false;
+    if (!*conf.broker_ca_file)
+        return true;
+    FILE *in = fopen(conf.broker_ca_file, "r");
+    if (!in)
+        return err_set(e, ERR_IO, "[broker] ca_file %s: %s", conf.broker_ca_file, strerror(errno));
+    bool ok = text_file_open(&f, folder, "ca.pem", e);
+    while (ok && (size = fread(block, 1, sizeof block, in)) > 0)
+        fwrite(block, 1, size, f.out);
+    if (ok && ferror(in))
+        err_set(e, ERR_IO, "%s: %s", conf.broker_ca_file, strerror(errno));
+    ok = ok && text_file_commit(&f, e);
+    fclose(in);
+    return ok && !err_is_set(e);
+}
+
 static int run(struct app *a) {
     struct principal_args p = {0};
     struct err e = {0};
     int status = 0;
-    if (!parse(a, &p, &status))
-        return status;
+    if (!parse(a, &p))
+        return 2;
     struct core *c = app_open_core(a, &status);
     if (!c)
         return status;
@@ -189,10 +261,8 @@ static int run(struct app *a) {
         list(a, c, p.kind);
     else if (strcmp(p.verb, "revoke") == 0)
         ok = revoke(a, c, &p, &e);
-    else if (is_files(&p))
-        ok = enrol_write_relay(c, p.id, p.folder, &e);
     else
-        status = app_usage(a, "say what to do");
+        ok = enrol_write_relay(c, p.id, p.folder, &e) && copy_ca(a, p.folder, &e);
     if (!ok)
         status = app_fail(a, &e);
     core_close(c);

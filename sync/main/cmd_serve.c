@@ -7,6 +7,7 @@
 #include "enrol.h"
 #include "link.h"
 #include "log.h"
+#include "options.h"
 #include "running.h"
 #include "topics.h"
 
@@ -48,26 +49,22 @@ struct server {
 
 /* ---------------------------------------------------------------- options */
 
-static bool read_options(struct server *s, int *ret_status) {
+static bool read_options(struct server *s) {
     struct app *a = s->app;
-    for (int i = 1; i < a->argc; i++) {
-        if (strcmp(a->argv[i], "--standalone") == 0) {
-            s->standalone = true;
-        } else if (strcmp(a->argv[i], "--port") == 0 && i + 1 < a->argc) {
-            char *end;
-            long port = strtol(a->argv[++i], &end, 10);
-            s->port = *end || port < 1 || port > 65534 ? -1 : (int)port;
-        } else {
-            *ret_status = app_usage(a, "unknown option '%s'", a->argv[i]);
-            return false;
-        }
-    }
+    size_t port = 0;
+    const struct option options[] = {
+        {.name = "--standalone", .type = OPTION_FLAG, .value = &s->standalone},
+        {.name = "--port", .type = OPTION_SIZE, .value = &port, .min = 1, .max = 65534},
+        {0}};
+    if (!options_read(a, 1, options, NULL))
+        return false;
+    s->port = (int)port;
     if (!a->dir)
-        *ret_status = app_usage(a, "--data DIR is missing");
-    else if (s->port < 0 || (s->standalone && !s->port))
-        *ret_status = app_usage(a, "--standalone needs --port N, 1 to 65534");
-    else if (s->port && !s->standalone)
-        *ret_status = app_usage(a, "--port is for --standalone; else [broker] uri of zoufang.conf");
+        app_usage(a, "--data DIR is missing");
+    else if (s->standalone && !port)
+        app_usage(a, "--standalone needs --port N, 1 to 65534");
+    else if (port && !s->standalone)
+        app_usage(a, "--port is for --standalone; else [broker] uri of zoufang.conf");
     else
         return true;
     return false;
@@ -342,11 +339,11 @@ int cmd_serve(struct app *a) {
         abort();
     s->app = a;
     s->pid = getpid();
-    if (!read_options(s, &status)) {
+    if (!read_options(s)) {
         free(s);
-        return status;
+        return 2;
     }
-    if (!running_lock(a->dir, &e)) {
+    if (!app_check_county(a, &e) || !app_check_schema(a, &e) || !running_lock(a->dir, &e)) {
         free(s);
         return app_fail(a, &e);
     }

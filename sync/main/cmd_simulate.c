@@ -2,58 +2,13 @@
 #include "commands.h"
 #include "conf.h"
 #include "log.h"
+#include "options.h"
+#include "running.h"
 #include "simulate.h"
 #include "topics.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const char usage[] =
-    "usage: zoufang simulate --data DIR [--port N | --uri URI] [OPTION…]\n"
-    "  --phones N          how many phones, at most 500 (20)\n"
-    "  --seconds S         how long their owners write (30)\n"
-    "  --records N         write this many records instead\n"
-    "  --rate R            records a second, all phones together (one a phone)\n"
-    "  --batch N           at most this many records in an envelope (20)\n"
-    "  --offline PCT       part of the time that a phone is out of reach (10)\n"
-    "  --duplicates PCT    envelopes sent twice (3)\n"
-    "  --atomic PCT        bundles that are one act (5)\n"
-    "  --garbled PERMILLE  envelopes damaged on the way (2)\n"
-    "  --until-settled S   wait at most this long at the end for every outcome (60)\n"
-    "  --time-scale F      the protocol's waits times this: 0.01 for tests (1)\n"
-    "  --seed X            the same phones and owners again\n"
-    "  --devices FILE      {\"device\",\"password\",\"cadre\",\"role\"} a line, instead of "
-    "enrolling\n"
-    "  --county CODE       with --devices and without --data\n"
-    "  --json              the result as one JSON object\n"
-    "Exit status 0: nothing lost and every copy agrees; 1: not so; 3: no broker.\n";
-
-struct option {
-    const char *name;
-    enum { OPTION_SIZE, OPTION_UNSIGNED, OPTION_DOUBLE, OPTION_TEXT, OPTION_SEED } type;
-    void *value;
-    double min, max;
-};
-
-static bool option_set(const struct option *o, const char *text) {
-    char *end;
-    if (o->type == OPTION_TEXT) {
-        *(const char **)o->value = text;
-        return true;
-    }
-    double v = strtod(text, &end);
-    if (end == text || *end || !(v >= o->min && v <= o->max))
-        return false;
-    if (o->type == OPTION_SIZE)
-        *(size_t *)o->value = (size_t)v;
-    else if (o->type == OPTION_UNSIGNED)
-        *(unsigned *)o->value = (unsigned)v;
-    else if (o->type == OPTION_SEED)
-        *(uint64_t *)o->value = (uint64_t)v;
-    else
-        *(double *)o->value = v;
-    return true;
-}
 
 /* What the command line says besides the plan. */
 struct words {
@@ -61,36 +16,26 @@ struct words {
     size_t port;
 };
 
-static int read_options(struct app *a, struct simulate_plan *plan, struct words *w) {
+static bool read_options(struct app *a, struct simulate_plan *plan, struct words *w) {
     const struct option options[] = {
-        {"--port", OPTION_SIZE, &w->port, 1, 65535},
-        {"--uri", OPTION_TEXT, &plan->uri, 0, 0},
-        {"--phones", OPTION_SIZE, &plan->phones, 1, SIMULATE_PHONES_MAX},
-        {"--seconds", OPTION_SIZE, &plan->seconds, 1, 1e6},
-        {"--records", OPTION_SIZE, &plan->records, 1, 1e8},
-        {"--rate", OPTION_DOUBLE, &plan->rate, 0.01, 1e6},
-        {"--batch", OPTION_SIZE, &plan->batch_max, 1, ENVELOPE_RECORDS_MAX},
-        {"--offline", OPTION_UNSIGNED, &plan->offline_pct, 0, 90},
-        {"--duplicates", OPTION_UNSIGNED, &plan->duplicates_pct, 0, 100},
-        {"--atomic", OPTION_UNSIGNED, &plan->atomic_pct, 0, 100},
-        {"--garbled", OPTION_UNSIGNED, &plan->garbled_permille, 0, 500},
-        {"--until-settled", OPTION_SIZE, &plan->settle_s, 0, 1e6},
-        {"--time-scale", OPTION_DOUBLE, &plan->time_scale, 0.0001, 10},
-        {"--seed", OPTION_SEED, &plan->seed, 0, 9e15},
-        {"--devices", OPTION_TEXT, &plan->devices_file, 0, 0},
-        {"--county", OPTION_TEXT, &w->county, 0, 0},
-    };
-    for (int i = 1; i < a->argc; i += 2) {
-        const struct option *o = NULL;
-        for (size_t k = 0; k < sizeof options / sizeof *options && !o; k++)
-            o = strcmp(options[k].name, a->argv[i]) == 0 ? &options[k] : NULL;
-        if (!o)
-            return app_usage(a, "unknown argument %s", a->argv[i]);
-        if (i + 1 == a->argc || !option_set(o, a->argv[i + 1]))
-            return app_usage(a, "%s: bad value %s", a->argv[i],
-                             i + 1 < a->argc ? a->argv[i + 1] : "(none)");
-    }
-    return 0;
+        {"--port", OPTION_SIZE, &w->port, NULL, 1, 65535},
+        {"--uri", OPTION_TEXT, &plan->uri, NULL, 0, 0},
+        {"--phones", OPTION_SIZE, &plan->phones, NULL, 1, SIMULATE_PHONES_MAX},
+        {"--seconds", OPTION_SIZE, &plan->seconds, NULL, 1, 1e6},
+        {"--records", OPTION_SIZE, &plan->records, NULL, 1, 1e8},
+        {"--rate", OPTION_DOUBLE, &plan->rate, NULL, 0.01, 1e6},
+        {"--batch", OPTION_SIZE, &plan->batch_max, NULL, 1, ENVELOPE_RECORDS_MAX},
+        {"--offline", OPTION_UNSIGNED, &plan->offline_pct, NULL, 0, 90},
+        {"--duplicates", OPTION_UNSIGNED, &plan->duplicates_pct, NULL, 0, 100},
+        {"--atomic", OPTION_UNSIGNED, &plan->atomic_pct, NULL, 0, 100},
+        {"--garbled", OPTION_UNSIGNED, &plan->garbled_permille, NULL, 0, 500},
+        {"--until-settled", OPTION_SIZE, &plan->settle_s, NULL, 0, 1e6},
+        {"--time-scale", OPTION_DOUBLE, &plan->time_scale, NULL, 0.0001, 10},
+        {"--seed", OPTION_SEED, &plan->seed, NULL, 0, 9e15},
+        {"--devices", OPTION_TEXT, &plan->devices_file, NULL, 0, 0},
+        {"--county", OPTION_TEXT, &w->county, NULL, 0, 0},
+        {0}};
+    return options_read(a, 1, options, NULL);
 }
 
 static void plan_defaults(struct simulate_plan *plan, struct app *a) {
@@ -106,21 +51,25 @@ static void plan_defaults(struct simulate_plan *plan, struct app *a) {
     plan->seed >>= 12;
 }
 
-/* Where the broker is: --uri, --port, or the county's configuration. */
+/* Where the broker is: --uri, --port, that of the running server, or of the configuration. */
 static bool find_broker(struct app *a, struct simulate_plan *plan, const struct words *w,
                         char uri[CONF_VALUE_SIZE], struct err *e) {
     struct conf conf;
+    struct conf_uri parts;
+    struct running r;
     if (plan->uri)
-        return true;
+        return conf_uri(plan->uri, &parts) ||
+               err_set(e, ERR_USAGE, "--uri '%s': tcp://HOST:PORT is needed", plan->uri);
     plan->uri = uri;
-    if (w->port) {
+    if (w->port)
         snprintf(uri, CONF_VALUE_SIZE, "tcp://127.0.0.1:%zu", w->port);
-        return true;
-    }
-    if (!a->dir || !conf_load(a->dir, &conf, e))
-        return err_set(e, ERR_USAGE, "--port, --uri or --data is needed");
-    snprintf(uri, CONF_VALUE_SIZE, "%s", conf.broker_uri);
-    return *uri != '\0' || err_set(e, ERR_USAGE, "no broker is configured: give --port or --uri");
+    else if (a->dir && running_read(a->dir, &r))
+        snprintf(uri, CONF_VALUE_SIZE, "%s", r.uri);
+    else if (a->dir && conf_load(a->dir, &conf, e))
+        snprintf(uri, CONF_VALUE_SIZE, "%s", conf.broker_uri);
+    else
+        return err_set(e, ERR_USAGE, "--port N, --uri URI or --data DIR is needed");
+    return true;
 }
 
 static int play(struct app *a, struct simulate_plan *plan) {
@@ -145,21 +94,19 @@ int cmd_simulate(struct app *a) {
     struct words words = {0};
     struct err e = {0};
     char uri[CONF_VALUE_SIZE];
-    a->usage = usage;
-    if (a->argc > 1 && strcmp(a->argv[1], "--help") == 0) {
-        fputs(usage, stdout);
-        return 0;
-    }
     plan_defaults(&plan, a);
-    int status = read_options(a, &plan, &words);
-    if (status)
-        return status;
+    if (!read_options(a, &plan, &words))
+        return 2;
     if (!plan.devices_file && !a->dir)
         return app_usage(a, "--data DIR or --devices FILE is missing");
+    if (words.county && !topic_county_valid(words.county))
+        return app_usage(a, "--county '%s': a county code has 6 digits", words.county);
+    if (plan.uri && words.port)
+        return app_usage(a, "--port and --uri: give one of them");
+    if (plan.devices_file && !words.county)
+        return app_usage(a, "--devices needs --county CODE, too");
     if (!find_broker(a, &plan, &words, uri, &e))
         return app_fail(a, &e);
-    if (words.county && !topic_county_valid(words.county))
-        return app_usage(a, "%s: a county code has 6 digits", words.county);
     snprintf(plan.county, sizeof plan.county, "%s", words.county ? words.county : "");
     if (!a->log_level_given)
         log_set_level(LOG_ERROR);

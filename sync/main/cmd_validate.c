@@ -3,6 +3,7 @@
 #include "cmd_validate_form.h"
 #include "commands.h"
 #include "err.h"
+#include "options.h"
 #include "problem.h"
 #include "schema.h"
 
@@ -24,7 +25,7 @@ static bool read_file(const char *path, struct buf *ret, FILE *errout) {
         buf_add(ret, block, size);
     bool right = f && !ferror(f) && !ret->failed;
     if (!right)
-        fprintf(errout, "zoufang: %s: %s\n", path,
+        fprintf(errout, "zoufang validate: %s: %s\n", path,
                 ret->failed ? "the file is too large" : strerror(errno));
     if (f && !standard)
         fclose(f);
@@ -36,7 +37,8 @@ static json_t *parse(const char *path, const struct buf *text, FILE *errout) {
     json_t *value = json_loadb(text->data ? text->data : "", text->size,
                                JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &e);
     if (!value)
-        fprintf(errout, "zoufang: %s: line %d, column %d: %s\n", path, e.line, e.column, e.text);
+        fprintf(errout, "zoufang validate: %s: line %d, column %d: %s\n", path, e.line, e.column,
+                e.text);
     return value;
 }
 
@@ -48,7 +50,7 @@ static struct schema *load_schema(const char *path, const struct buf *text, unsi
     struct err e = {0};
     struct schema *s = schema_compile(root, flags, &e);
     if (!s)
-        fprintf(errout, "zoufang: %s: %s\n", path, e.msg);
+        fprintf(errout, "zoufang validate: %s: %s\n", path, e.msg);
     json_decref(root);
     return s;
 }
@@ -110,25 +112,26 @@ int cmd_validate_schema(const char *schema_path, const char *instance_path_or_da
 }
 
 int cmd_validate(struct app *a) {
+    struct err e = {0};
     const char *schema = NULL;
     const char *form = NULL;
-    const char *file = NULL;
+    const char *file = "-";
     bool assert_format = false;
-    for (int i = 1; i < a->argc; i++) {
-        if (strcmp(a->argv[i], "--schema") == 0 && i + 1 < a->argc)
-            schema = a->argv[++i];
-        else if (strcmp(a->argv[i], "--form") == 0 && i + 1 < a->argc)
-            form = a->argv[++i];
-        else if (strcmp(a->argv[i], "--assert-format") == 0)
-            assert_format = true;
-        else if ((a->argv[i][0] != '-' || !a->argv[i][1]) && !file)
-            file = a->argv[i];
-        else
-            return app_usage(a, "unexpected '%s'", a->argv[i]);
-    }
+    const struct option options[] = {
+        {.name = "--schema", .type = OPTION_TEXT, .value = &schema},
+        {.name = "--form", .type = OPTION_TEXT, .value = &form},
+        {.name = "--assert-format", .type = OPTION_FLAG, .value = &assert_format},
+        {0}};
+    const struct argument arguments[] = {{.name = "FILE", .value = &file, .optional = true}, {0}};
+    if (!options_read(a, 1, options, arguments))
+        return 2;
     if (!schema == !form)
-        return app_usage(a, "say either --schema FILE or --form FORM");
+        return app_usage(a, "one of --form FORM and --schema FILE is needed");
+    if (form && assert_format)
+        return app_usage(a, "--assert-format is for --schema; forms always do so");
+    if (form && !app_check_schema(a, &e))
+        return app_fail(a, &e);
     if (form)
-        return cmd_validate_form(a->schema_dir, form, file ? file : "-", a->json, stdout, stderr);
-    return cmd_validate_schema(schema, file ? file : "-", assert_format, a->json, stdout, stderr);
+        return cmd_validate_form(a->schema_dir, form, file, a->json, stdout, stderr);
+    return cmd_validate_schema(schema, file, assert_format, a->json, stdout, stderr);
 }

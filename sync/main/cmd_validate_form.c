@@ -64,6 +64,16 @@ static json_t *read_data(const char *path, FILE *errout, int *ret_status) {
     return data;
 }
 
+/* A form is listed once, whatever its versions. */
+static void refuse_form(const struct form_catalog *catalog, const char *form,
+                        const char *schema_dir, FILE *errout) {
+    fprintf(errout, "zoufang validate: --form %s: not in %s/forms; there are", form, schema_dir);
+    for (size_t i = 0; i < form_count(catalog); i++)
+        if (form_newest(catalog, form_at(catalog, i)->id) == form_at(catalog, i))
+            fprintf(errout, " %s", form_at(catalog, i)->id);
+    fputc('\n', errout);
+}
+
 int cmd_validate_form(const char *schema_dir, const char *form, const char *file_or_dash, bool json,
                       FILE *out, FILE *errout) {
     struct err e = {0};
@@ -74,7 +84,7 @@ int cmd_validate_form(const char *schema_dir, const char *form, const char *file
     if (!run)
         fprintf(errout, "zoufang validate: %s\n", e.msg);
     else if (!f)
-        fprintf(errout, "zoufang validate: no form %s in %s/forms\n", form, schema_dir);
+        refuse_form(catalog, form, schema_dir, errout);
     json_t *data = run && f ? read_data(file_or_dash, errout, &status) : NULL;
     if (data)
         status = judge(f, run, data, json, out);

@@ -34,8 +34,20 @@ struct conf_key {
 /* Ends with a NULL name. */
 extern const struct conf_key conf_keys[];
 
-/* Defaults, then DIR/zoufang.conf if it is there. An unknown key, section or a malformed line is
- * an error that names file and line. */
+/* The parts of tcp://HOST:PORT or ssl://HOST:PORT. */
+struct conf_uri {
+    char host[CONF_VALUE_SIZE];
+    int port;
+    bool tls;
+};
+
+/* False if it is neither. */
+bool conf_uri(const char *uri, struct conf_uri *ret);
+/* 1 to 65535, or 0: not a port. */
+int conf_port(const char *text);
+
+/* Defaults, then DIR/zoufang.conf if it is there. An unknown key, a bad value or a malformed line
+ * is ERR_USAGE that names file, line and what is allowed; ERR_IO: the file cannot be read. */
 bool conf_load(const char *dir, struct conf *ret, struct err *e);
 
 /* The commented example: every key with its default. */

@@ -44,7 +44,7 @@ bool enrol_device(struct core *c, const char *const *cadres, size_t count, char 
     for (size_t i = 0; i < count; i++) {
         if (!authority_cadre(c->authority, cadres[i], INT64_MAX)) {
             core_rollback(c);
-            return err_set(e, ERR_INVALID, "%s: not in the register of cadres", cadres[i]);
+            return err_set(e, ERR_INVALID, "--cadre %s: not in the register of cadres", cadres[i]);
         }
     }
     add_principal(c, "device", "", id, password);
@@ -71,7 +71,7 @@ bool enrol_relay(struct core *c, const char *town, char id[ENROL_ID_SIZE],
     bool known = strlen(town) == 3 && q_row(c->store, q);
     q_end(q);
     if (!known)
-        return err_set(e, ERR_INVALID, "%s: no township of this county", town);
+        return err_set(e, ERR_INVALID, "--town %s: the register has no township %s", town, code);
     if (!core_begin(c, e))
         return false;
     add_principal(c, "relay", town, id, password);
@@ -97,7 +97,9 @@ bool enrol_revoke(struct core *c, const char *kind, const char *id, struct err *
     q_done(c->store, q);
     if (sqlite3_changes(store_db(c->store)) == 0) {
         core_rollback(c);
-        return err_set(e, ERR_INVALID, "%s: no such %s, or revoked already", id, kind);
+        return err_set(e, ERR_INVALID,
+                       "%s: no such %s, or revoked already; zoufang %s list has all", id, kind,
+                       kind);
     }
     store_dirty(c->store, "scope", "", 1);
     return core_commit(c, e);
@@ -188,7 +190,8 @@ bool enrol_write_relay(struct core *c, const char *id, const char *folder, struc
     char town[16];
     const char *digits = authority_relay_town(c->authority, id);
     if (!digits)
-        return err_set(e, ERR_INVALID, "%s: no such relay, or revoked", id);
+        return err_set(e, ERR_INVALID, "%s: no such relay, or revoked; zoufang relay list has all",
+                       id);
     snprintf(town, sizeof town, "%.6s%.3s", c->county, digits);
     load_principals(c, &all);
     for (size_t i = 0; i < all.count; i++)

@@ -3,75 +3,53 @@
 
 #include "log.h"
 
+#include <errno.h>
 #include <string.h>
 
-static const struct command {
-    const char *name;
-    int (*run)(struct app *a);
-    const char *usage; /* NULL: the command has its own, and takes --help */
-} commands[] = {
-    {"serve", cmd_serve,
-     "usage: zoufang serve --data DIR [--standalone --port N] [--clock TIME]\n"},
-    {"init", cmd_init, NULL},
-    {"import", cmd_import, NULL},
-    {"export", cmd_export, NULL},
-    {"device", cmd_device,
-     "usage: zoufang device add --data DIR --cadre ID… [--json]\n"
-     "       zoufang device list --data DIR [--json]\n"
-     "       zoufang device revoke ID --data DIR\n"},
-    {"relay", cmd_relay,
-     "usage: zoufang relay add --data DIR --town NNN [--bridge FOLDER] [--json]\n"
-     "       zoufang relay files ID --data DIR --to FOLDER\n"
-     "       zoufang relay list --data DIR [--json]\n"
-     "       zoufang relay revoke ID --data DIR\n"},
-    {"monitor", cmd_monitor,
-     "usage: zoufang monitor add --data DIR [--json]\n"
-     "       zoufang monitor list --data DIR [--json]\n"
-     "       zoufang monitor revoke ID --data DIR\n"},
-    {"validate", cmd_validate,
-     "usage: zoufang validate --form FORM [FILE]\n"
-     "       zoufang validate --schema FILE [--assert-format] INSTANCE\n"},
-    {"digest", cmd_digest, "usage: zoufang digest --data DIR\n"},
-    {"rebuild", cmd_rebuild, "usage: zoufang rebuild --data DIR [--check]\n"},
-    {"check", cmd_check, "usage: zoufang check --data DIR [--online]\n"},
-    {"backup", cmd_backup, "usage: zoufang backup FILE --data DIR\n"},
-    {"restore", cmd_restore, "usage: zoufang restore FILE --data DIR\n"},
-    {"simulate", cmd_simulate, NULL},
-};
+static bool wants_help(const struct app *a) {
+    for (int i = 1; i < a->argc; i++)
+        if (strcmp(a->argv[i], "--help") == 0)
+            return true;
+    return false;
+}
 
-static int usage(FILE *out) {
-    fputs("usage: zoufang COMMAND [OPTION…]\n\n"
-          "Sync server for the phones of village cadres. Commands:\n\n",
-          out);
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        fprintf(out, "  %s\n", commands[i].name);
-    fputs("\n--data DIR names the county's directory. zoufang COMMAND --help says more; so does\n"
-          "man zoufang.\n",
-          out);
-    return out == stdout ? 0 : 2;
+static int run(const struct command *c, int argc, char **argv) {
+    struct app a = {.argc = argc, .argv = argv, .command = c};
+    a.clock = system_clock_make(&a.system_clock);
+    a.rng = rng_system();
+    if (wants_help(&a)) {
+        command_print_help(c, stdout);
+        return 0;
+    }
+    if (!app_common_options(&a))
+        return 2;
+    if (err_is_set(&a.conf_error) && c->run != cmd_check)
+        return app_fail(&a, &a.conf_error);
+    return c->run(&a);
+}
+
+/* What was printed may have filled a disk. */
+static int finish(int status) {
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "zoufang: standard output: %s\n", strerror(errno));
+    return 3;
 }
 
 int main(int argc, char **argv) {
-    if (argc < 2)
-        return usage(stderr);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return usage(stdout);
-    if (strcmp(argv[1], "--version") == 0) {
+    const char *word = argc > 1 ? argv[1] : "";
+    const struct command *c = command_find(word);
+    if (c)
+        return finish(run(c, argc - 1, argv + 1));
+    if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0) {
+        commands_print(stdout);
+        return finish(0);
+    }
+    if (strcmp(word, "--version") == 0) {
         printf("zoufang %s\n", ZOUFANG_VERSION);
-        return 0;
+        return finish(0);
     }
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(argv[1], commands[i].name) != 0)
-            continue;
-        struct app a = {.argc = argc - 1, .argv = argv + 1, .usage = commands[i].usage};
-        a.clock = system_clock_make(&a.system_clock);
-        a.rng = rng_system();
-        if (a.usage && argc > 2 && strcmp(argv[2], "--help") == 0) {
-            fputs(a.usage, stdout);
-            return 0;
-        }
-        return app_common_options(&a) ? commands[i].run(&a) : 2;
-    }
-    fprintf(stderr, "zoufang: no command '%s'\n", argv[1]);
-    return usage(stderr);
+    fprintf(stderr, *word ? "zoufang: no command '%s'\n" : "zoufang: say what to do%s\n", word);
+    commands_print(stderr);
+    return 2;
 }

@@ -19,7 +19,7 @@ struct running {
 /* Takes the directory's lock for this process, until it ends. ERR_BUSY if a server has it. */
 bool running_lock(const char *dir, struct err *e);
 bool running_write(const char *dir, const struct running *r, struct err *e);
-/* False if no server runs for DIR. */
+/* False if no server runs for DIR. Changes nothing there. */
 bool running_read(const char *dir, struct running *ret);
 
 #endif

@@ -1,6 +1,7 @@
 /* Who carries the simulated phones: cadres of the county's register, newly enrolled. */
 #include "simulate.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,7 +107,7 @@ bool simulate_enrol(struct app *a, struct simulate_plan *plan, struct simulate_d
     struct rng_seeded seeded;
     struct rng rng = rng_seeded_make(&seeded, plan->seed);
     struct cadres lists[QUOTAS] = {{0}};
-    struct core *c = core_open(a->dir, a->schema_dir, &a->clock, &a->rng, e);
+    struct core *c = app_core(a, e);
     bool ok = c != NULL;
     for (size_t i = 0; ok && i < QUOTAS; i++)
         ok = read_cadres(c, quotas[i].role, &lists[i], e);
@@ -144,8 +145,8 @@ bool simulate_read_devices(const struct simulate_plan *plan, struct simulate_dev
     char line[1024];
     FILE *f = fopen(plan->devices_file, "r");
     if (!f)
-        return err_set(e, ERR_IO, "%s cannot be read", plan->devices_file);
-    bool ok = *plan->county != '\0' || err_set(e, ERR_USAGE, "--county is missing");
+        return err_set(e, ERR_IO, "--devices %s: %s", plan->devices_file, strerror(errno));
+    bool ok = true;
     *ret_count = 0;
     while (ok && *ret_count < plan->phones && fgets(line, sizeof line, f)) {
         ok = read_device(line, &ret[*ret_count]);
