@@ -75,6 +75,9 @@ CREATE TABLE device_seq(device TEXT PRIMARY KEY, ranges TEXT NOT NULL, pending I
 -- Ids are change numbers: they only grow, also after every row was deleted.
 CREATE TABLE outbox(outbox INTEGER PRIMARY KEY, topic TEXT NOT NULL, payload BLOB NOT NULL) STRICT;
 
+-- The last change before each day began: what may be pruned.
+CREATE TABLE change_day(day TEXT PRIMARY KEY, rev INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
 -- What the broker should retain. payload NULL = the topic is to be cleared.
 CREATE TABLE retained(
   topic   TEXT PRIMARY KEY,
@@ -141,6 +144,8 @@ CREATE TABLE scope(
   PRIMARY KEY(device, item)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX scope_removed ON scope(removed) WHERE removed > 0;
+
 -- Tasks that rules ask for, open and ended.
 CREATE TABLE task(
   id         TEXT PRIMARY KEY,
@@ -187,3 +192,64 @@ CREATE TABLE indicator(
 CREATE VIEW stored_record AS
   SELECT rec, id, form, subject, place, hlc, author, device, rev, received_ms, amends, class, body
   FROM record WHERE outcome = 1 AND effect = 1;
+
+-- ---------------------------------------------------------------- the feed
+
+-- Rows that readers could see and perhaps no longer can, as they were before: the feed owes those
+-- readers a `gone`. (A row with `gone` set, or a record withdrawn, tells that by itself.)
+-- So whoever writes these tables gives a change of class, audience, place, subject or outcome a new
+-- `rev` in the same statement, and deletes no row (or calls feed_begin_anew). Tasks may be written
+-- by REPLACE, the others by UPDATE or upsert.
+CREATE TABLE feed_left(
+  feed_left INTEGER PRIMARY KEY,
+  rev INTEGER NOT NULL, kind TEXT NOT NULL, id ANY NOT NULL,
+  place TEXT NOT NULL, subject TEXT NOT NULL, class INTEGER NOT NULL, audience TEXT NOT NULL,
+  form TEXT NOT NULL, fv INTEGER NOT NULL, level TEXT NOT NULL
+) STRICT;
+CREATE INDEX feed_left_rev ON feed_left(rev);
+
+CREATE TRIGGER feed_left_entity
+AFTER UPDATE OF place, subject, class, audience ON entity
+WHEN OLD.class <> NEW.class OR OLD.audience <> NEW.audience
+  OR OLD.place <> NEW.place OR OLD.subject <> NEW.subject
+BEGIN
+  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
+  VALUES(NEW.rev, OLD.kind, OLD.id, OLD.place, OLD.subject, OLD.class, OLD.audience, '', 0, '');
+END;
+
+CREATE TRIGGER feed_left_task
+AFTER UPDATE OF place, subject, class, audience, level ON task
+WHEN OLD.class <> NEW.class OR OLD.audience <> NEW.audience OR OLD.level <> NEW.level
+  OR OLD.place <> NEW.place OR OLD.subject <> NEW.subject
+BEGIN
+  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
+  VALUES(NEW.rev, 'task', OLD.id, OLD.place, OLD.subject, OLD.class, OLD.audience, '', 0,
+         OLD.level);
+END;
+
+CREATE TRIGGER feed_left_task_replaced
+BEFORE INSERT ON task
+WHEN EXISTS (SELECT 1 FROM task WHERE id = NEW.id
+  AND (class <> NEW.class OR audience <> NEW.audience OR level <> NEW.level
+    OR place <> NEW.place OR subject <> NEW.subject))
+BEGIN
+  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
+  SELECT NEW.rev, 'task', id, place, subject, class, audience, '', 0, level
+    FROM task WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER feed_left_record
+AFTER UPDATE OF place, class ON record
+WHEN OLD.outcome = 1 AND (OLD.class <> NEW.class OR (OLD.place <> NEW.place AND OLD.place <> ''))
+BEGIN
+  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
+  VALUES(NEW.rev, 'record', OLD.id, OLD.place, OLD.subject, OLD.class, '', OLD.form, OLD.fv, '');
+END;
+
+CREATE TRIGGER feed_left_held
+AFTER UPDATE OF outcome, place, class ON record
+WHEN OLD.outcome = 2 AND (NEW.outcome <> 2 OR OLD.class <> NEW.class OR OLD.place <> NEW.place)
+BEGIN
+  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
+  VALUES(NEW.rev, 'held', OLD.id, OLD.place, OLD.subject, OLD.class, '', OLD.form, OLD.fv, '');
+END;

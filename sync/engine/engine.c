@@ -288,6 +288,7 @@ struct engine *engine_create(const struct engine_options *options, struct err *e
     g->options = *options;
     g->derive_more = true;
     g->outbox_more = true;
+    g->prune_more = true;
     intake_init(&g->intake);
     sender_init(&g->sender, options->metrics, wake, g);
     pthread_mutex_init(&g->lock, NULL);

@@ -3,6 +3,7 @@
 
 #include "bounds.h"
 #include "log.h"
+#include "prune.h"
 #include "scope.h"
 
 #include <stdlib.h>
@@ -112,7 +113,9 @@ bool engine_new_day(struct engine *g, struct err *e) {
             return false;
         store_set_meta(g->core->store, "derive.day", day);
         store_dirty(g->core->store, "scope", "", 1);
+        prune_note_day(g->core, day);
         g->derive_more = true;
+        g->prune_more = true;
         if (!store_commit(g->core->store, e))
             return false;
     }
@@ -204,6 +207,8 @@ void engine_chores(struct engine *g) {
         log_line(LOG_ERROR, "new day: %s", e.msg);
     settle_authority(g);
     tell_broker(g);
+    if (g->prune_more && !prune_slice(g->core, &g->prune_more, &e))
+        log_line(LOG_ERROR, "old rows stay: %s", e.msg);
     if (now - g->last_metrics_us > METRICS_EVERY_US) {
         g->last_metrics_us = now;
         engine_publish_metrics(g);

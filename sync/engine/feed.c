@@ -25,8 +25,8 @@ struct feed *feed_create(struct core *c, struct err *e) {
     if (!f)
         abort();
     f->core = c;
-    store_exec(c->store, feed_sql);
-    if (!store_take_error(c->store, e) || !feed_reload(f, e)) {
+    statements_init(&f->statements, feed_sql);
+    if (!feed_reload(f, e)) {
         feed_destroy(f);
         return NULL;
     }
@@ -36,8 +36,7 @@ struct feed *feed_create(struct core *c, struct err *e) {
 void feed_destroy(struct feed *f) {
     if (!f)
         return;
-    for (size_t i = 0; i < FEED_QUERIES; i++)
-        sqlite3_finalize(f->stmt[i]);
+    statements_fini(&f->statements);
     feed_access_fini(&f->access);
     strmap_clear(&f->sums, free);
     free(f);
@@ -186,6 +185,7 @@ static void open_cursor(struct page *p, const char *text) {
     struct feed_cursor *c = &p->cursor;
     p->reset = !text || !feed_cursor_read(text, c) || c->epoch != fresh.epoch ||
                c->view != fresh.view || c->kinds != fresh.kinds || c->role != fresh.role ||
+               (c->quiet < r->pruned && c->upto < FEED_KEY(r->pruned, 0)) ||
                c->cutoff > fresh.cutoff || c->scope > r->now || c->upto > FEED_KEY(r->now + 1, 0);
     if (p->reset)
         *c = fresh;

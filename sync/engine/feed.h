@@ -6,9 +6,11 @@
  * the server keeps nothing about a phone's copy. A phone that applied every page of a pull up to
  * `more: false` holds exactly the rows of its scope that it may see, and the page's digest says so.
  *
- * What it relies on: every change of a row that is sent gives it a new, unique `rev`; see feed.sql
- * for what else. When roles, access.json, the classes of facts or forms, or the epoch changed, or
- * the limit of age went back, the answer begins anew (`reset`).
+ * What it relies on: every change of a row that is sent gives it a new, unique `rev`; see the end
+ * of 001.sql for what else. When roles, access.json, the classes of facts or forms, or the epoch
+ * changed, or the limit of age went back, or the cursor is older than what was pruned, the answer
+ * begins anew
+ * (`reset`).
  *
  * Sync thread only. */
 #ifndef FEED_H
@@ -21,8 +23,7 @@
 
 struct feed;
 
-/* Makes the table that feed.sql says if it is not there, and reads access.json: outside a
- * transaction. The core must outlive it. NULL and *e on failure. */
+/* Reads access.json. The core must outlive it. NULL and *e on failure. */
 struct feed *feed_create(struct core *c, struct err *e);
 void feed_destroy(struct feed *f);
 /* After core_reload, always. The old access rules stay in force if the new ones do not load. */

@@ -1,58 +1,95 @@
--- Rows that readers could see and perhaps no longer can, as they were before: the feed owes those
--- readers a `gone`. (A row with `gone` set, or a record withdrawn, tells that by itself.)
--- So whoever writes these tables gives a change of class, audience, place, subject or outcome a new
--- `rev` in the same statement, and deletes no row (or calls feed_begin_anew). Tasks may be written
--- by REPLACE, the others by UPDATE or upsert.
-CREATE TABLE IF NOT EXISTS feed_left(
-  feed_left INTEGER PRIMARY KEY,
-  rev INTEGER NOT NULL, kind TEXT NOT NULL, id ANY NOT NULL,
-  place TEXT NOT NULL, subject TEXT NOT NULL, class INTEGER NOT NULL, audience TEXT NOT NULL,
-  form TEXT NOT NULL, fv INTEGER NOT NULL, level TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS feed_left_rev ON feed_left(rev);
+-- What the feed reads (feed_rows.c). A row of a walk has the columns rev, key of the row, kind, id,
+-- class, audience, place, subject, dead, hlc, form, fv, level; ?2 and ?3 bound the change number.
 
-CREATE TRIGGER IF NOT EXISTS feed_left_entity
-AFTER UPDATE OF place, subject, class, audience ON entity
-WHEN OLD.class <> NEW.class OR OLD.audience <> NEW.audience
-  OR OLD.place <> NEW.place OR OLD.subject <> NEW.subject
-BEGIN
-  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
-  VALUES(NEW.rev, OLD.kind, OLD.id, OLD.place, OLD.subject, OLD.class, OLD.audience, '', 0, '');
-END;
+-- By place, in the order of changes.
+-- name: entity_place
+SELECT rev, rowid, kind, id, class, audience, place, subject, gone <> '', 0, '', 0, '' FROM entity
+  WHERE place = ?1 AND rev > ?2 AND rev <= ?3 ORDER BY rev;
 
-CREATE TRIGGER IF NOT EXISTS feed_left_task
-AFTER UPDATE OF place, subject, class, audience, level ON task
-WHEN OLD.class <> NEW.class OR OLD.audience <> NEW.audience OR OLD.level <> NEW.level
-  OR OLD.place <> NEW.place OR OLD.subject <> NEW.subject
-BEGIN
-  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
-  VALUES(NEW.rev, 'task', OLD.id, OLD.place, OLD.subject, OLD.class, OLD.audience, '', 0,
-         OLD.level);
-END;
+-- name: task_place
+SELECT rev, rowid, 'task', id, class, audience, place, subject, gone <> '', 0, '', 0, level FROM task
+  WHERE place = ?1 AND rev > ?2 AND rev <= ?3 ORDER BY rev;
 
-CREATE TRIGGER IF NOT EXISTS feed_left_task_replaced
-BEFORE INSERT ON task
-WHEN EXISTS (SELECT 1 FROM task WHERE id = NEW.id
-  AND (class <> NEW.class OR audience <> NEW.audience OR level <> NEW.level
-    OR place <> NEW.place OR subject <> NEW.subject))
-BEGIN
-  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
-  SELECT NEW.rev, 'task', id, place, subject, class, audience, '', 0, level
-    FROM task WHERE id = NEW.id;
-END;
+-- name: record_place
+SELECT rev, rec, 'record', id, class, '', place, subject, effect <> 1, hlc, form, fv, '' FROM record
+  WHERE place = ?1 AND rev > ?2 AND rev <= ?3 AND outcome = 1 ORDER BY rev;
 
-CREATE TRIGGER IF NOT EXISTS feed_left_record
-AFTER UPDATE OF place, class ON record
-WHEN OLD.outcome = 1 AND (OLD.class <> NEW.class OR (OLD.place <> NEW.place AND OLD.place <> ''))
-BEGIN
-  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
-  VALUES(NEW.rev, 'record', OLD.id, OLD.place, OLD.subject, OLD.class, '', OLD.form, OLD.fv, '');
-END;
+-- By subject and what lies below it. +rev: the subject is what narrows it down.
+-- name: entity_subject
+SELECT rev, rowid, kind, id, class, audience, place, subject, gone <> '', 0, '', 0, '' FROM entity
+  WHERE subject >= ?1 AND subject < ?1 || '.' AND +rev > ?2 AND +rev <= ?3;
 
-CREATE TRIGGER IF NOT EXISTS feed_left_held
-AFTER UPDATE OF outcome, place, class ON record
-WHEN OLD.outcome = 2 AND (NEW.outcome <> 2 OR OLD.class <> NEW.class OR OLD.place <> NEW.place)
-BEGIN
-  INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
-  VALUES(NEW.rev, 'held', OLD.id, OLD.place, OLD.subject, OLD.class, '', OLD.form, OLD.fv, '');
-END;
+-- name: task_subject
+SELECT rev, rowid, 'task', id, class, audience, place, subject, gone <> '', 0, '', 0, level FROM task
+  WHERE subject >= ?1 AND subject < ?1 || '.' AND +rev > ?2 AND +rev <= ?3;
+
+-- name: record_subject
+SELECT rev, rec, 'record', id, class, '', place, subject, effect <> 1, hlc, form, fv, '' FROM record
+  WHERE subject >= ?1 AND subject < ?1 || '.' AND +rev > ?2 AND +rev <= ?3 AND outcome = 1;
+
+-- The next place.
+-- name: entity_next
+SELECT place FROM entity WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT 1;
+
+-- name: task_next
+SELECT place FROM task WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT 1;
+
+-- name: record_next
+SELECT place FROM record WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT 1;
+
+-- Of the whole county.
+-- name: held_all
+SELECT rev, rec, 'held', id, class, '', place, subject, 0, hlc, form, fv, '' FROM record
+  WHERE outcome = 2 AND +rev > ?2 AND +rev <= ?3;
+
+-- name: left_all
+SELECT rev, feed_left, kind, id, class, audience, place, subject, 1, 0, form, fv, level FROM feed_left
+  WHERE rev > ?2 AND rev <= ?3 ORDER BY rev;
+
+-- One row as it is now.
+-- name: entity_now
+SELECT rev, rowid, kind, id, class, audience, place, subject, gone <> '', 0, '', 0, '' FROM entity
+  WHERE kind = ?1 AND id = ?2;
+
+-- name: task_now
+SELECT rev, rowid, 'task', id, class, audience, place, subject, gone <> '', 0, '', 0, level FROM task
+  WHERE id = ?2;
+
+-- name: record_now
+SELECT rev, rec, 'record', id, class, '', place, subject, effect <> 1, hlc, form, fv, '' FROM record
+  WHERE id = ?2 AND outcome = 1;
+
+-- name: held_now
+SELECT rev, rec, 'held', id, class, '', place, subject, 0, hlc, form, fv, '' FROM record
+  WHERE id = ?2 AND outcome = 2;
+
+-- What is sent of a row.
+-- name: entity_doc
+SELECT rev, kind, id, place, doc, seen, conflicts, checks FROM entity WHERE rowid = ?1;
+
+-- name: task_doc
+SELECT rev, 'task', id, place, doc FROM task WHERE rowid = ?1;
+
+-- name: record_doc
+SELECT rev, '', id_text(id), place, body, form, fv, problems FROM record WHERE rec = ?1;
+
+-- name: left_doc
+SELECT rev, kind, CASE typeof(id) WHEN 'blob' THEN id_text(id) ELSE id END FROM feed_left
+  WHERE feed_left = ?1;
+
+-- Has anything in a place changed since?
+-- name: entity_last
+SELECT rev FROM entity WHERE place = ?1 ORDER BY rev DESC LIMIT 1;
+
+-- name: task_last
+SELECT rev FROM task WHERE place = ?1 ORDER BY rev DESC LIMIT 1;
+
+-- name: record_last
+SELECT rev FROM record WHERE place = ?1 ORDER BY rev DESC LIMIT 1;
+
+-- name: left_since
+SELECT 1 FROM feed_left WHERE rev > ?2 AND place = ?1 LIMIT 1;
+
+-- What a device may read.
+-- name: scope
+SELECT item, added, removed FROM scope WHERE device = ?1 ORDER BY item;

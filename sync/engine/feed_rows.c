@@ -28,62 +28,24 @@ enum feed_kind feed_kind_find(const char *name) {
 
 /* ---------------------------------------------------------------- statements */
 
-/* Columns of every walk: see read_row. */
-#define ENTITY_ROW                                                                                 \
-    "SELECT rev, rowid, kind, id, class, audience, place, subject, gone <> '', 0, '', 0, '' "      \
-    "FROM entity "
-#define TASK_ROW                                                                                   \
-    "SELECT rev, rowid, 'task', id, class, audience, place, subject, gone <> '', 0, '', 0, level " \
-    "FROM task "
-#define RECORD_ROW(kind, dead)                                                                     \
-    "SELECT rev, rec, '" kind "', id, class, '', place, subject, " dead ", hlc, form, fv, '' "     \
-    "FROM record "
-#define BY_PLACE "WHERE place = ?1 AND rev > ?2 AND rev <= ?3 "
-/* +rev: the subject is what narrows it down */
-#define BY_SUBJECT "WHERE subject >= ?1 AND subject < ?1 || '.' AND +rev > ?2 AND +rev <= ?3 "
-#define NEXT_PLACE(table)                                                                          \
-    "SELECT place FROM " table " WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT 1"
-#define LAST(table) "SELECT rev FROM " table " WHERE place = ?1 ORDER BY rev DESC LIMIT 1"
-
-static const char *const queries[FEED_QUERIES] = {
-    [FEED_ENTITY_PLACE] = ENTITY_ROW BY_PLACE "ORDER BY rev",
-    [FEED_TASK_PLACE] = TASK_ROW BY_PLACE "ORDER BY rev",
-    [FEED_RECORD_PLACE] =
-        RECORD_ROW("record", "effect <> 1") BY_PLACE "AND outcome = 1 ORDER BY rev",
-    [FEED_ENTITY_SUBJECT] = ENTITY_ROW BY_SUBJECT,
-    [FEED_TASK_SUBJECT] = TASK_ROW BY_SUBJECT,
-    [FEED_RECORD_SUBJECT] = RECORD_ROW("record", "effect <> 1") BY_SUBJECT "AND outcome = 1",
-    [FEED_ENTITY_NEXT] = NEXT_PLACE("entity"),
-    [FEED_TASK_NEXT] = NEXT_PLACE("task"),
-    [FEED_RECORD_NEXT] = NEXT_PLACE("record"),
-    [FEED_HELD_ALL] = RECORD_ROW("held", "0") "WHERE outcome = 2 AND +rev > ?2 AND +rev <= ?3",
-    [FEED_LEFT_ALL] = "SELECT rev, feed_left, kind, id, class, audience, place, subject, 1, 0, "
-                      "form, fv, level FROM feed_left WHERE rev > ?2 AND rev <= ?3 ORDER BY rev",
-    [FEED_ENTITY_NOW] = ENTITY_ROW "WHERE kind = ?1 AND id = ?2",
-    [FEED_TASK_NOW] = TASK_ROW "WHERE id = ?2",
-    [FEED_RECORD_NOW] = RECORD_ROW("record", "effect <> 1") "WHERE id = ?2 AND outcome = 1",
-    [FEED_HELD_NOW] = RECORD_ROW("held", "0") "WHERE id = ?2 AND outcome = 2",
-    [FEED_ENTITY_DOC] =
-        "SELECT rev, kind, id, place, doc, seen, conflicts, checks FROM entity WHERE rowid = ?1",
-    [FEED_TASK_DOC] = "SELECT rev, 'task', id, place, doc FROM task WHERE rowid = ?1",
-    [FEED_RECORD_DOC] = "SELECT rev, '', id_text(id), place, body, form, fv, problems FROM record "
-                        "WHERE rec = ?1",
-    [FEED_LEFT_DOC] = "SELECT rev, kind, CASE typeof(id) WHEN 'blob' THEN id_text(id) ELSE id END "
-                      "FROM feed_left WHERE feed_left = ?1",
-    [FEED_ENTITY_LAST] = LAST("entity"),
-    [FEED_TASK_LAST] = LAST("task"),
-    [FEED_RECORD_LAST] = LAST("record"),
-    [FEED_LEFT_SINCE] = "SELECT 1 FROM feed_left WHERE rev > ?2 AND place = ?1 LIMIT 1",
-    [FEED_SCOPE] = "SELECT item, added, removed FROM scope WHERE device = ?1 ORDER BY item",
+static const char *const names[FEED_QUERIES] = {
+    [FEED_ENTITY_PLACE] = "entity_place", [FEED_TASK_PLACE] = "task_place",
+    [FEED_RECORD_PLACE] = "record_place", [FEED_ENTITY_SUBJECT] = "entity_subject",
+    [FEED_TASK_SUBJECT] = "task_subject", [FEED_RECORD_SUBJECT] = "record_subject",
+    [FEED_ENTITY_NEXT] = "entity_next",   [FEED_TASK_NEXT] = "task_next",
+    [FEED_RECORD_NEXT] = "record_next",   [FEED_HELD_ALL] = "held_all",
+    [FEED_LEFT_ALL] = "left_all",         [FEED_ENTITY_NOW] = "entity_now",
+    [FEED_TASK_NOW] = "task_now",         [FEED_RECORD_NOW] = "record_now",
+    [FEED_HELD_NOW] = "held_now",         [FEED_ENTITY_DOC] = "entity_doc",
+    [FEED_TASK_DOC] = "task_doc",         [FEED_RECORD_DOC] = "record_doc",
+    [FEED_LEFT_DOC] = "left_doc",         [FEED_ENTITY_LAST] = "entity_last",
+    [FEED_TASK_LAST] = "task_last",       [FEED_RECORD_LAST] = "record_last",
+    [FEED_LEFT_SINCE] = "left_since",     [FEED_SCOPE] = "scope",
 };
 
 sqlite3_stmt *feed_query(struct feed *f, enum feed_query which) {
-    sqlite3 *db = store_db(f->core->store);
-    if (!f->stmt[which] && sqlite3_prepare_v3(db, queries[which], -1, SQLITE_PREPARE_PERSISTENT,
-                                              &f->stmt[which], NULL)) {
-        fprintf(stderr, "zoufang: feed statement %d: %s\n", (int)which, sqlite3_errmsg(db));
-        abort();
-    }
+    if (!f->stmt[which])
+        f->stmt[which] = statements_get(&f->statements, store_db(f->core->store), names[which]);
     return f->stmt[which];
 }
 
@@ -154,6 +116,7 @@ void feed_reader_init(struct feed_reader *r, struct feed *f, const char *device)
         add_item(r, q);
     int64_t saved = strtoll(store_meta(s, "rev"), NULL, 10);
     r->now = saved > store_rev(s) ? saved : store_rev(s);
+    r->pruned = strtoll(store_meta(s, FEED_META_PRUNED), NULL, 10);
     uint32_t begun = (uint32_t)strtoll(store_meta(s, FEED_META_BEGUN), NULL, 10);
     r->view = (f->access.facts + begun) * 32u + r->classes;
 }
@@ -556,7 +519,7 @@ struct place_sum {
 
 static bool is_current(struct feed_reader *r, const struct place_sum *p, const char *place,
                        int64_t last) {
-    if (p->last != last)
+    if (p->last != last || p->now < r->pruned)
         return false;
     sqlite3_stmt *q = feed_query(r->feed, FEED_LEFT_SINCE); /* has a row moved away? */
     q_text(q, 1, place);

@@ -5,6 +5,7 @@
 
 #include "core.h"
 #include "feed_cursor.h"
+#include "statements.h"
 #include "strmap.h"
 
 enum feed_kind {
@@ -23,7 +24,8 @@ extern const char *const feed_kind_names[FEED_KINDS];
 /* FEED_KINDS if there is none of that name. */
 enum feed_kind feed_kind_find(const char *name);
 
-/* Where rows come from; the last 3 bits of a key. FEED_LEFT: feed.sql. */
+/* Where rows come from; the last 3 bits of a key. Rows of
+ * FEED_FROM_LEFT are no longer what they were: 001.sql. */
 enum feed_source {
     FEED_FROM_ENTITY,
     FEED_FROM_TASK,
@@ -32,9 +34,11 @@ enum feed_source {
     FEED_FROM_LEFT,
     FEED_SOURCES
 };
-#define FEED_META_BEGUN "feed.begun" /* change number of the last feed_begin_anew */
+#define FEED_META_PRUNED "feed.pruned" /* changes up to this one may be forgotten: prune.h */
+#define FEED_META_BEGUN "feed.begun"   /* change number of the last feed_begin_anew */
 #define FEED_KEY(rev, source) ((int64_t)(rev)*8 + (int64_t)(source))
 
+/* Statements of feed.sql, each of that name. */
 enum feed_query {
     /* walks over rows: by place, by subject; the next place */
     FEED_ENTITY_PLACE,
@@ -76,6 +80,7 @@ struct feed_access {
 
 struct feed {
     struct core *core;
+    struct statements statements; /* feed.sql */
     sqlite3_stmt *stmt[FEED_QUERIES];
     struct feed_access access;
     struct strmap sums; /* of feed_digest: what a town or county reader holds of a place */
@@ -101,6 +106,7 @@ struct feed_reader {
     bool reviewer;    /* sees held records */
     int64_t role;     /* change at which roles or units came; 0 = it has none */
     int64_t now;      /* change number of this moment */
+    int64_t pruned;   /* what was gone by this change is not told any more */
     int64_t cutoff;   /* records with smaller stamps are not for phones */
     uint32_t kinds;   /* asked for */
     uint32_t view;    /* hash of what decides how a row looks to it */

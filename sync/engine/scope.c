@@ -90,41 +90,14 @@ static void add_target(struct texts *items, const char *target) {
 
 /* ---------------------------------------------------------------- one device */
 
-enum { Q_ASSIGNED, Q_CURRENT, Q_ADD, Q_REMOVE, Q_DEVICES, QUERIES };
-
-static const char *const queries[QUERIES] = {
-    [Q_ASSIGNED] = ("SELECT target FROM assignment WHERE cadre = ?1 AND ?3 BETWEEN from_day AND "
-                    "to_day UNION ALL SELECT target FROM assignment WHERE unit = ?2 AND ?2 <> '' "
-                    "AND ?3 BETWEEN from_day AND to_day"),
-    [Q_CURRENT] = "SELECT item FROM scope WHERE device = ?1 AND removed = 0 ORDER BY item",
-    [Q_ADD] = ("INSERT INTO scope(device, item, added, removed) VALUES(?1, ?2, ?3, 0) "
-               "ON CONFLICT(device, item) DO UPDATE SET added = excluded.added, removed = 0"),
-    [Q_REMOVE] = "UPDATE scope SET removed = ?3 WHERE device = ?1 AND item = ?2",
-    [Q_DEVICES] = "SELECT id FROM principal WHERE kind = 'device' ORDER BY id",
-};
-
-/* The statements of one call, prepared at first use. */
 struct work {
     struct core *core;
-    sqlite3_stmt *stmt[QUERIES];
     char today[11];
 };
 
 static void work_init(struct work *w, struct core *c) {
     *w = (struct work){.core = c};
     time_local_date(clock_wall_ms(c->clock), w->today);
-}
-
-static void work_fini(struct work *w) {
-    for (int i = 0; i < QUERIES; i++)
-        sqlite3_finalize(w->stmt[i]);
-}
-
-static sqlite3_stmt *query(struct work *w, int which) {
-    if (!w->stmt[which] &&
-        sqlite3_prepare_v2(store_db(w->core->store), queries[which], -1, &w->stmt[which], NULL))
-        abort();
-    return w->stmt[which];
 }
 
 static void add_author(struct work *w, const struct cadre *cadre, struct texts *items,
@@ -134,7 +107,7 @@ static void add_author(struct work *w, const struct cadre *cadre, struct texts *
         texts_add(units, cadre->unit, strlen(cadre->unit));
     for (size_t i = 0; i < cadre->scope_count; i++)
         add_target(items, cadre->scope[i]);
-    sqlite3_stmt *q = query(w, Q_ASSIGNED);
+    sqlite3_stmt *q = store_query(w->core->store, "scope_assigned");
     q_text(q, 1, cadre->id);
     q_text(q, 2, cadre->scope_unit);
     q_text(q, 3, w->today);
@@ -171,14 +144,14 @@ static void wanted_items(struct work *w, const char *id, struct texts *items) {
 }
 
 static void current_items(struct work *w, const char *device, struct texts *ret) {
-    sqlite3_stmt *q = query(w, Q_CURRENT);
+    sqlite3_stmt *q = store_query(w->core->store, "scope_current");
     q_text(q, 1, device);
     while (q_row(w->core->store, q))
         texts_add(ret, q_col(q, 0), strlen(q_col(q, 0)));
 }
 
-static void write_item(struct work *w, int which, const char *device, const char *item) {
-    sqlite3_stmt *q = query(w, which);
+static void write_item(struct work *w, const char *which, const char *device, const char *item) {
+    sqlite3_stmt *q = store_query(w->core->store, which);
     q_text(q, 1, device);
     q_text(q, 2, item);
     q_int(q, 3, store_next_rev(w->core->store));
@@ -198,7 +171,7 @@ static void refresh(struct work *w, const char *device, bool *ret_changed, bool 
                                         : strcmp(had.list[i], wanted.list[k]);
         const char *item = order < 0 ? had.list[i] : wanted.list[k];
         if (order) {
-            write_item(w, order < 0 ? Q_REMOVE : Q_ADD, device, item);
+            write_item(w, order < 0 ? "scope_remove" : "scope_add", device, item);
             bool role = strncmp(item, SCOPE_ROLE, strlen(SCOPE_ROLE)) == 0;
             *(role ? ret_role_changed : ret_changed) = true;
         }
@@ -213,7 +186,6 @@ bool scope_refresh(struct core *c, const char *device, bool *ret_changed, bool *
     struct work w;
     work_init(&w, c);
     refresh(&w, device, ret_changed, ret_role_changed);
-    work_fini(&w);
     return !store_failed(c->store);
 }
 
@@ -221,7 +193,7 @@ bool scope_refresh_all(struct core *c, void (*changed)(void *ctx, const char *de
     struct work w;
     work_init(&w, c);
     struct texts devices = {0};
-    sqlite3_stmt *q = query(&w, Q_DEVICES);
+    sqlite3_stmt *q = store_query(c->store, "scope_devices");
     while (q_row(c->store, q))
         texts_add(&devices, q_col(q, 0), strlen(q_col(q, 0)));
     for (size_t i = 0; i < devices.count && !store_failed(c->store); i++) {
@@ -232,7 +204,6 @@ bool scope_refresh_all(struct core *c, void (*changed)(void *ctx, const char *de
             changed(ctx, devices.list[i]);
     }
     texts_fini(&devices);
-    work_fini(&w);
     return !store_failed(c->store);
 }
 
@@ -260,5 +231,4 @@ void scope_places(struct core *c, const char *device, void (*place)(void *ctx, c
         place(ctx, places.list[i]);
     texts_fini(&items);
     texts_fini(&places);
-    work_fini(&w);
 }

@@ -102,10 +102,10 @@ UPDATE record SET outcome = ?2, problems = ?3, rev = ?4 WHERE rec = ?1;
 -- Held and refused records (outcome 2 and 4): which are to be looked at again, then one or all of
 -- an atomic envelope.
 -- name: held_all
-SELECT rec, batch FROM record WHERE outcome = 2 ORDER BY rec;
+SELECT rec, batch FROM record WHERE outcome = 2 AND rec > 0 ORDER BY rec;
 
 -- name: refused_all
-SELECT rec, batch FROM record WHERE outcome = 4 ORDER BY rec;
+SELECT rec, batch FROM record WHERE outcome = 4 AND rec > 0 ORDER BY rec;
 
 -- Of the cadre, and of who shares a device: a relay is judged by all of them.
 -- name: held_of_cadre
@@ -316,3 +316,42 @@ SELECT rec, id, unsealed(body) FROM record WHERE outcome = 1 AND id > ?1 ORDER B
 
 -- name: record_count
 SELECT count(*) FROM record WHERE outcome = 1;
+
+-- name: scope_assigned
+SELECT target FROM assignment WHERE cadre = ?1 AND ?3 BETWEEN from_day AND to_day
+UNION ALL SELECT target FROM assignment
+  WHERE unit = ?2 AND ?2 <> '' AND ?3 BETWEEN from_day AND to_day;
+
+-- name: scope_current
+SELECT item FROM scope WHERE device = ?1 AND removed = 0 ORDER BY item;
+
+-- name: scope_add
+INSERT INTO scope(device, item, added, removed) VALUES(?1, ?2, ?3, 0)
+  ON CONFLICT(device, item) DO UPDATE SET added = excluded.added, removed = 0;
+
+-- name: scope_remove
+UPDATE scope SET removed = ?3 WHERE device = ?1 AND item = ?2;
+
+-- name: scope_devices
+SELECT id FROM principal WHERE kind = 'device' ORDER BY id;
+
+-- name: change_day_add
+INSERT INTO change_day(day, rev) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
+
+-- name: change_day_rev
+SELECT coalesce(max(rev), 0) FROM change_day WHERE day <= ?1;
+
+-- name: change_day_drop
+DELETE FROM change_day WHERE rev < ?1;
+
+-- name: prune_left
+DELETE FROM feed_left WHERE feed_left IN (
+  SELECT feed_left FROM feed_left WHERE rev <= ?1 ORDER BY rev LIMIT ?2);
+
+-- name: prune_scope
+DELETE FROM scope WHERE (device, item) IN (
+  SELECT device, item FROM scope WHERE removed > 0 AND removed <= ?1 LIMIT ?2);
+
+-- name: prune_refusal
+DELETE FROM refusal WHERE received_ms < ?1 AND refusal IN (
+  SELECT refusal FROM refusal WHERE refusal > 0 ORDER BY refusal LIMIT ?2);

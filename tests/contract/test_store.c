@@ -231,7 +231,7 @@ static bool is_cold(const char *name) {
     static const char *const cold[] = {"digest_records",    "digest_facts",  "digest_effects",
                                        "digest_entities",   "record_count",  "digest_assignments",
                                        "principals_active", "principals_of", "retained_all",
-                                       "awaited_any"};
+                                       "scope_devices",     "awaited_any"};
     for (size_t i = 0; i < sizeof cold / sizeof *cold; i++) {
         if (strcmp(cold[i], name) == 0)
             return true;

@@ -8,6 +8,7 @@
 #include "hash.h"
 #include "hlc.h"
 #include "payload.h"
+#include "prune.h"
 #include "scope.h"
 
 #include <criterion/criterion.h>
@@ -920,6 +921,88 @@ Test(feed, readers_who_differ_in_the_last_of_many_units_have_their_own_sums) {
     cr_assert(json_object_get(b.copy, "finding finding-z2"));
     phone_fini(&a);
     phone_fini(&b);
+    world_close(&w);
+}
+
+/* The day `days` after the beginning: what the engine does then. */
+static void new_day(struct world *w, int days) {
+    char day[11];
+    bool more = true;
+    w->wall_ms = START_MS + days * DAY_MS;
+    time_local_date(w->wall_ms, day);
+    begin(w);
+    prune_note_day(w->core, day);
+    commit(w);
+    while (more)
+        cr_assert(prune_slice(w->core, &more, &err), "%s", err.msg);
+}
+
+static int64_t number(struct world *w, const char *sql) {
+    sqlite3_stmt *q;
+    cr_assert(!sqlite3_prepare_v2(store_db(w->core->store), sql, -1, &q, NULL));
+    cr_assert(sqlite3_step(q) == SQLITE_ROW);
+    int64_t n = sqlite3_column_int64(q, 0);
+    sqlite3_finalize(q);
+    return n;
+}
+
+static bool resets(struct world *w, struct phone *p) {
+    json_t *page = pull_page(w, p);
+    bool reset = json_is_true(json_object_get(page, "reset"));
+    json_decref(page);
+    return reset;
+}
+
+/* A finding and an item of scope that readers lose, 1,200 times. */
+static void let_go(struct world *w) {
+    begin(w);
+    for (int i = 0; i < 1200; i++) {
+        char id[40];
+        snprintf(id, sizeof id, "finding-old-%d", i);
+        add_entity(w, "finding", id, villages[0], villages[0], 1, "", "{}");
+        run(w, "UPDATE entity SET class = 5, rev = %lld WHERE id = '%s'", next_rev(w), id);
+        run(w, "INSERT INTO scope(device, item, added, removed) VALUES('d-x', '%s', %lld, %lld)",
+            id, next_rev(w), next_rev(w));
+        run(w,
+            "INSERT INTO refusal(device, via, received_ms, payload_sha256, problems, body) "
+            "VALUES('d-x', '', %lld, '%s', '[]', x'00')",
+            (long long)w->wall_ms, id);
+    }
+    commit(w);
+}
+
+Test(feed, what_no_cursor_needs_is_pruned_and_older_cursors_begin_anew) {
+    struct world w;
+    world_open(&w, 1);
+    small_county(&w);
+    begin(&w);
+    store_set_param(w.core->store, "feed.keep_days", "60");
+    store_set_param(w.core->store, "refusal.keep_days", "70");
+    commit(&w);
+    struct phone old = {.device = "d-tw", .kinds = "[\"finding\"]", .limit = 500};
+    struct phone recent = {.device = "d-tw", .kinds = "[\"finding\"]", .limit = 500};
+    struct phone slow = {.device = "d-tw", .kinds = "[\"finding\"]", .limit = 1};
+    pull_all(&w, &old, &roles[2]);
+    let_go(&w);
+    new_day(&w, 1);
+    pull_all(&w, &recent, &roles[2]);
+    cr_assert(resets(&w, &slow), "it begins, and has more to come");
+    new_day(&w, 60);
+    cr_assert_eq(number(&w, "SELECT count(*) FROM feed_left"), 1200, "not yet");
+    new_day(&w, 61);
+    cr_assert_eq(number(&w, "SELECT count(*) FROM feed_left"), 0);
+    cr_assert_eq(number(&w, "SELECT count(*) FROM scope WHERE removed > 0"), 0);
+    cr_assert_eq(number(&w, "SELECT count(*) FROM refusal"), 1200);
+    cr_assert(!resets(&w, &recent));
+    cr_assert(!resets(&w, &slow), "what went before its first page, it never had");
+    cr_assert(resets(&w, &old));
+    pull_all(&w, &old, &roles[2]);
+    pull_all(&w, &slow, &roles[2]);
+    new_day(&w, 71);
+    cr_assert_eq(number(&w, "SELECT count(*) FROM refusal"), 0);
+    phone_fini(&old);
+    phone_fini(&recent);
+    phone_fini(&slow);
     world_close(&w);
 }
 
