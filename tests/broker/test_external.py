@@ -49,7 +49,7 @@ class External(zf.County):
             text += ("listener %d 127.0.0.1\ncertfile %s\nkeyfile %s\nuse_username_as_clientid true\n"
                      % (self.tls_port, files["broker.crt"], files["broker.key"]))
             uri = "ssl://127.0.0.1:%d" % self.tls_port
-            conf["ca_file"] = files["ca.pem"]
+            conf["ca_file"] = self.ca_file = files["ca.pem"]
         path = os.path.join(folder, "county.conf")
         with open(path, "w") as f:
             f.write(text)

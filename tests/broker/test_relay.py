@@ -4,10 +4,12 @@ from what `zoufang relay add` prints, phones at the relay, outages of both ends 
     python3 test_relay.py PATH/TO/zoufang [Class.case ...]
 """
 import os
+import shutil
 import signal
 
-from ops import (SAFE, WATER, Line, Mosquitto, Place, kill_broker, resend_until_receipted, set_conf, stored_times,
-                 until, user_line)
+from ops import (SAFE, WATER, Line, Mosquitto, Place, certificates, kill_broker,
+                 resend_until_receipted, set_conf, stored_times, until, user_line)
+from test_external import External
 import zf
 
 
@@ -21,17 +23,18 @@ def stop_server(county):
 class Relay:
     """The operator's steps of docs/operations.md, and a phone's way to it."""
 
-    def __init__(self, county, town, line, files_of=None):
+    def __init__(self, county, town, line, files_of=None, options=()):
         self.county = county
         self.line = line
         self.folder = os.path.join(zf.tempdir("relay"), "zoufang")
         os.mkdir(self.folder)
-        text = county.run("relay add", "--town", town, "--bridge", self.folder).stdout
+        text = county.run("relay add", "--town", town, "--bridge", self.folder, *options).stdout
         self.id = next(x.split()[1] for x in text.splitlines() if x.startswith("remote_username "))
         self.port = zf.free_port()
         text = user_line() + text.replace("listener 1883\n",
                                           "listener %d 127.0.0.1\n" % self.port)
         assert str(self.port) in text and "connection " + self.id in text, text
+        self.text = text
         conf = os.path.join(self.folder, "mosquitto.conf")
         with open(conf, "w") as f:
             f.write(text)
@@ -324,6 +327,70 @@ class Authority(RelayCase):
         self.assertEqual(bad.returncode, 1)
         self.assertIn("revoked", bad.stderr)
         own.broker.end()
+
+
+class Tls(zf.unittest.TestCase):
+    """The county's broker is reached by TLS: two brokers, certificates made here."""
+
+    def county(self, name, **kw):
+        c = External(name, tls="127.0.0.1", **kw)
+        self.addCleanup(c.close)
+        c.broker.start()
+        c.serve()
+        self.creds = c.device("C-00420")
+        return c
+
+    def relay(self, county, *options):
+        r = Relay(county, "104", None, options=options)
+        self.addCleanup(lambda: r.broker.process and r.broker.process.poll() is None and r.broker.end())
+        return r
+
+    def stores(self, county, relay):
+        phone = relay.phone(self.creds)
+        r = phone.facts(county.household(), farmland_mu=2)
+        self.assertEqual(phone.send(r)["outcome"], "stored")
+        self.assertEqual(stored_times(county, [r["id"]]), {r["id"]: 1})
+
+    def test_as_the_server(self):
+        """uri and ca_file of the server say it all; `relay files` brings the certificates."""
+        c = self.county("relaytls")
+        relay = self.relay(c)
+        ca = os.path.join(relay.folder, "ca.pem")
+        self.assertIn("\naddress 127.0.0.1:%d\nbridge_cafile %s\n" % (c.tls_port, ca), relay.text)
+        relay.start()
+        self.stores(c, relay)
+        # another authority: the bridge does not trust the county's broker
+        relay.broker.end()
+        other = zf.tempdir("other")
+        shutil.copy(certificates(other, "127.0.0.1")["ca.pem"], ca)
+        relay.start()
+        until(lambda: "verify failed" in relay.broker.log(), "the bridge refuses")
+
+    def test_options(self):
+        """The server itself uses a plain listener; relays come by TLS."""
+        c = self.county("relayplain")
+        set_conf(c.data, "broker", uri="tcp://127.0.0.1:%d" % c.port, ca_file="")
+        c.stop()
+        c.serve()
+        folder = zf.tempdir("elsewhere")
+        own = os.path.join(folder, "own.pem")
+        shutil.copy(c.ca_file, own)
+        relay = self.relay(c, "--ca-file", own, "--county-host", "127.0.0.1", "--county-port",
+                           str(c.tls_port))
+        self.assertIn("\naddress 127.0.0.1:%d\nbridge_cafile %s\n" % (c.tls_port, own), relay.text)
+        self.assertFalse(os.path.exists(os.path.join(relay.folder, "ca.pem")))
+        relay.start()
+        self.stores(c, relay)
+        plain = self.relay(c)
+        self.assertIn("\naddress 127.0.0.1:%d\n" % c.port, plain.text)
+        self.assertNotIn("bridge_cafile", plain.text)
+
+    def test_certificates_of_the_system(self):
+        c = External("relaysystem", tls="127.0.0.1")
+        set_conf(c.data, "broker", ca_file="")
+        set_conf(c.data, "relay", county_host="broker.example", county_port=8883)
+        text = c.run("relay add", "--town", "104").stdout
+        self.assertIn("\naddress broker.example:8883\nbridge_capath /etc/ssl/certs\n", text)
 
 
 if __name__ == "__main__":
