@@ -7,9 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An author may withdraw his own record within this time of its stamp (domain rule of
- * record.void). */
-#define OWN_VOID_MS (INT64_C(72) * 3600 * 1000)
+#define HOUR_MS (INT64_C(3600) * 1000)
 
 #define NO_MEMBER SIZE_MAX
 
@@ -132,11 +130,18 @@ static bool in_area(struct core *c, const struct logged *r) {
     return cadre && authority_in_scope(c->authority, cadre, r->place, household, day);
 }
 
-/* Whether a withdrawal or restore of `target` counts: the author's own within 72 h, or one by a
- * role of the record.void form's x-area-roles inside its area of the register. */
+/* An author may withdraw his own record within so many hours of its stamp; without a value never.
+ */
+static int64_t own_void_ms(struct core *c) {
+    const char *hours = store_param(c->store, "amend.hours");
+    return *hours ? strtoll(hours, NULL, 10) * HOUR_MS : -1;
+}
+
+/* Whether a withdrawal or restore of `target` counts: the author's own in time, or one by a role of
+ * the record.void form's x-area-roles inside its area of the register. */
 static bool void_counts(struct core *c, const struct logged *v, const struct logged *target) {
     int64_t after = hlc_ms(v->hlc) - hlc_ms(target->hlc);
-    if (strcmp(v->author, target->author) == 0 && after >= 0 && after <= OWN_VOID_MS)
+    if (strcmp(v->author, target->author) == 0 && after >= 0 && after <= own_void_ms(c))
         return true;
     const struct cadre *cadre = authority_cadre(c->authority, v->author, v->hlc);
     return cadre && v->form && (v->form->area_roles & cadre->role) &&

@@ -239,7 +239,7 @@ static void add_entity(struct core *c, const struct entity_row *row) {
     q_text(q, 3, row->place);
     q_text(q, 4, row->subject);
     q_int(q, 5, row->registered);
-    q_int(q, 6, strcmp(row->kind, "person") == 0 ? 2 : 1);
+    q_int(q, 6, form_entity_class(c->catalog, row->kind));
     q_text_n(q, 7, row->t->doc.data, row->t->doc.size);
     q_text_n(q, 8, row->t->seen.data, row->t->seen.size);
     q_text_n(q, 9, row->t->conflicts.data, row->t->conflicts.size);

@@ -59,16 +59,61 @@ static uint32_t hash_classes(const struct form_catalog *c) {
     return hash;
 }
 
-bool feed_access_load(struct feed_access *access, const struct core *c, struct err *e) {
-    char path[sizeof c->schema_dir + 16];
-    snprintf(path, sizeof path, "%s/access.json", c->schema_dir);
+static bool is_class(const json_t *v) {
+    const char *name = json_string_value(v);
+    return name && name[0] == 'L' && name[1] >= '0' && name[1] <= '4' && !name[2];
+}
+
+/* NULL, or what is wrong with what a role sees. */
+static const char *role_problem(const json_t *role) {
+    const char *key;
+    json_t *value;
+    size_t i;
+    json_t *item;
+    if (!json_is_array(json_object_get(role, "classes")))
+        return "classes";
+    json_object_foreach((json_t *)(uintptr_t)role, key, value) {
+        bool classes = strcmp(key, "classes") == 0;
+        bool flag =
+            strcmp(key, "covert") == 0 || strcmp(key, "leads") == 0 || strcmp(key, "reviews") == 0;
+        if (!classes && (!flag || !json_is_boolean(value)))
+            return key;
+        json_array_foreach(value, i, item) {
+            if (!is_class(item))
+                return key;
+        }
+    }
+    return NULL;
+}
+
+/* The file as {"HL": {…}}; NULL and *e if it says anything that it must not. */
+static json_t *read_roles(const char *path, struct err *e) {
     json_error_t error;
     json_t *roles = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+    const char *name;
+    json_t *role;
     if (!json_is_object(roles)) {
         err_set(e, ERR_USAGE, "%s: %s", path, roles ? "not an object" : error.text);
         json_decref(roles);
-        return false;
+        return NULL;
     }
+    json_object_foreach(roles, name, role) {
+        const char *wrong = role_problem(role);
+        if (!wrong)
+            continue;
+        err_set(e, ERR_USAGE, "%s: %s: %s", path, name, wrong);
+        json_decref(roles);
+        return NULL;
+    }
+    return roles;
+}
+
+bool feed_access_load(struct feed_access *access, const struct core *c, struct err *e) {
+    char path[sizeof c->schema_dir + 16];
+    snprintf(path, sizeof path, "%s/access.json", c->schema_dir);
+    json_t *roles = read_roles(path, e);
+    if (!roles)
+        return false;
     feed_access_fini(access);
     access->roles = roles;
     access->form_classes = calloc(form_count(c->catalog) + 1, sizeof *access->form_classes);

@@ -51,31 +51,24 @@ sqlite3_stmt *feed_query(struct feed *f, enum feed_query which) {
 
 /* ---------------------------------------------------------------- the reader */
 
-static unsigned classes_of(const struct feed *f, const char *role, size_t size) {
+static unsigned classes_of(const json_t *role) {
     unsigned mask = 0;
     size_t i;
     json_t *name;
-    json_array_foreach(json_object_getn(f->access.roles, role, size), i, name) {
-        const char *text = json_string_value(name);
-        if (text && text[0] == 'L' && text[1] >= '0' && text[1] <= '4' && !text[2])
-            mask |= 1u << (text[1] - '0');
-    }
+    json_array_foreach(json_object_get(role, "classes"), i, name) mask |=
+        1u << (json_string_value(name)[1] - '0'); /* feed_access_load looked */
     return mask;
-}
-
-static bool role_is(const char *role, size_t size, const char *name) {
-    return strlen(name) == size && memcmp(role, name, size) == 0;
 }
 
 /* "HL+VO;U-012,U-013" */
 static void read_roles(struct feed_reader *r, const char *p) {
     while (*p && *p != ';') {
         size_t size = strcspn(p, "+;");
-        bool county = role_is(p, size, "CO");
-        r->classes |= classes_of(r->feed, p, size);
-        r->covert |= county || role_is(p, size, "CT");
-        r->leads |= role_is(p, size, "DI");
-        r->reviewer |= county || role_is(p, size, "TW");
+        const json_t *role = json_object_getn(r->feed->access.roles, p, size);
+        r->classes |= classes_of(role);
+        r->covert |= json_is_true(json_object_get(role, "covert"));
+        r->leads |= json_is_true(json_object_get(role, "leads"));
+        r->reviewer |= json_is_true(json_object_get(role, "reviews"));
         p += size + (p[size] == '+');
     }
     p += *p == ';';
@@ -118,7 +111,8 @@ void feed_reader_init(struct feed_reader *r, struct feed *f, const char *device)
     r->now = saved > store_rev(s) ? saved : store_rev(s);
     r->pruned = strtoll(store_meta(s, FEED_META_PRUNED), NULL, 10);
     uint32_t begun = (uint32_t)strtoll(store_meta(s, FEED_META_BEGUN), NULL, 10);
-    r->view = (f->access.facts + begun) * 32u + r->classes;
+    r->view = (f->access.facts + begun) * 256u + r->classes + 32u * r->covert + 64u * r->leads +
+              128u * r->reviewer;
 }
 
 void feed_reader_fini(struct feed_reader *r) {

@@ -73,7 +73,7 @@ enum feed_query {
 
 /* What is found once in access.json and the catalogue. */
 struct feed_access {
-    json_t *roles;          /* {"HL": ["L0", …]} */
+    json_t *roles;          /* {"HL": {"classes": ["L0", …], …}} */
     unsigned *form_classes; /* by form index: classes that its fields have */
     uint32_t facts;         /* hash over the facts and their classes */
 };

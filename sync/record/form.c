@@ -232,6 +232,19 @@ bool form_exclusive(const struct form_catalog *c, const char *entity, const char
     return false;
 }
 
+unsigned form_entity_class(const struct form_catalog *c, const char *entity) {
+    unsigned greatest = 0;
+    bool any = false;
+    for (size_t i = 0; i < c->form_count; i++) {
+        const struct form *f = &c->forms[i]->form;
+        if (!f->entity || strcmp(f->entity, entity) != 0)
+            continue;
+        any = true;
+        greatest = f->entity_class > greatest ? f->entity_class : greatest;
+    }
+    return any ? greatest : 1;
+}
+
 uint32_t form_unit_roles(const struct form_catalog *c) {
     uint32_t roles = 0;
     for (size_t i = 0; i < c->form_count; i++)

@@ -70,9 +70,10 @@ struct form {
     int64_t fv;
     unsigned index; /* 0 … form_count()-1, in the order of id, fv */
     enum form_kind kind;
-    uint32_t roles;       /* who may write it; imports always may */
-    unsigned subjects;    /* bits of enum subject_kind */
-    unsigned sensitivity; /* of fields that say nothing else */
+    uint32_t roles;        /* who may write it; imports always may */
+    unsigned subjects;     /* bits of enum subject_kind */
+    unsigned sensitivity;  /* of fields that say nothing else */
+    unsigned entity_class; /* of the row of its entity */
     const char *label_zh, *label_en;
     const char *entity;          /* kind of the entity whose facts it writes, NULL if none */
     const char *entity_template; /* of the entity's id, NULL = the subject */
@@ -115,6 +116,9 @@ const struct fact *form_fact_find(const struct form_catalog *c, const char *enti
  * (x-exclusive). */
 bool form_exclusive(const struct form_catalog *c, const char *entity, const char *member,
                     const char *value);
+
+/* The class of rows of this kind of entity: the greatest x-entity-class of its forms, 1 without. */
+unsigned form_entity_class(const struct form_catalog *c, const char *entity);
 
 /* Roles that an assignment of their unit gives scope: of all forms together (x-unit-roles). */
 uint32_t form_unit_roles(const struct form_catalog *c);

@@ -118,10 +118,10 @@ static bool roles_of(struct loader *l, const json_t *list, uint32_t *ret) {
 /* ---------------------------------------------------------------- every subschema */
 
 static const char *const root_members[] = {
-    "x-form",  "x-version",     "x-label",      "x-kind",       "x-roles",  "x-subject",
-    "x-class", "x-gates",       "x-checks",     "x-entity",     "x-writes", "x-hidden",
-    "x-error", "x-by-register", "x-unit-roles", "x-area-roles", "x-opens",  "x-exclusive",
-    NULL};
+    "x-form",       "x-version",    "x-label", "x-kind",         "x-roles",
+    "x-subject",    "x-class",      "x-gates", "x-checks",       "x-entity",
+    "x-writes",     "x-hidden",     "x-error", "x-entity-class", "x-by-register",
+    "x-unit-roles", "x-area-roles", "x-opens", "x-exclusive",    NULL};
 static const char *const property_members[] = {"x-label",    "x-class", "x-fact", "x-fact-roles",
                                                "x-required", "x-error", "x-code", NULL};
 static const char *const maps_of_schemas[] = {"properties", "patternProperties", "$defs",
@@ -534,6 +534,19 @@ static bool read_write(struct loader *l, const json_t *item, size_t i) {
     return read_constant(l, item);
 }
 
+/* The class of the entity's row; most are open to all in scope. */
+static bool read_entity_class(struct loader *l) {
+    const json_t *member = json_object_get(l->f->root, "x-entity-class");
+    const char *name = json_string_value(member);
+    l->f->form.entity_class = 1;
+    if (!member)
+        return true;
+    if (!name || name[0] != 'L' || name[1] < '0' || name[1] > '4' || name[2])
+        return fail(l, "x-entity-class must be L0 to L4", "");
+    l->f->form.entity_class = (unsigned)(name[1] - '0');
+    return true;
+}
+
 static bool read_head(struct loader *l) {
     struct form *f = &l->f->form;
     const json_t *root = l->f->root;
@@ -548,7 +561,7 @@ static bool read_head(struct loader *l) {
         return fail(l, "x-class is missing", "");
     return label_of(l, root, &f->label_zh, &f->label_en) && read_kind(l) &&
            roles_of(l, json_object_get(root, "x-roles"), &f->roles) && read_subjects(l) &&
-           class_of(l, root, 0, &f->sensitivity) && read_entity(l);
+           class_of(l, root, 0, &f->sensitivity) && read_entity(l) && read_entity_class(l);
 }
 
 /* How the record's authority is judged, and what else it brings about. */

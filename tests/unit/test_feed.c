@@ -1006,6 +1006,45 @@ Test(feed, what_no_cursor_needs_is_pruned_and_older_cursors_begin_anew) {
     world_close(&w);
 }
 
+/* Lets the feed read this as access.json; what feed_reload says. */
+static bool reload_access(struct world *w, const char *text) {
+    char dir[] = "/tmp/zoufang-access-XXXXXX";
+    char path[64];
+    cr_assert(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/access.json", dir);
+    FILE *f = fopen(path, "w");
+    cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+    strcpy(w->core->schema_dir, dir);
+    err.code = ERR_NONE;
+    bool ok = feed_reload(w->feed, &err);
+    strcpy(w->core->schema_dir, SOURCE_DIR "/schema");
+    unlink(path);
+    rmdir(dir);
+    return ok;
+}
+
+Test(feed, access_is_what_the_file_says) {
+    struct world w;
+    world_open(&w, 1);
+    small_county(&w);
+    struct phone p = {.device = "d-un", .kinds = "null", .limit = 500};
+    pull_all(&w, &p, &roles[1]);
+    cr_assert(reload_access(&w, "{\"UN\": {\"classes\": [\"L0\", \"L1\"], \"covert\": true, "
+                                "\"reviews\": true}, \"TW\": {\"classes\": [\"L0\"]}}"));
+    json_t *page = pull_page(&w, &p);
+    cr_assert(json_is_true(json_object_get(page, "reset")), "it sees the same classes, but more");
+    json_decref(page);
+    pull_all(&w, &p, &(struct role){"d-un", false, true, true, "U-1"});
+    cr_assert(json_object_get(p.copy, "finding finding-1-2"));
+    phone_fini(&p);
+    static const char *const bad[] = {
+        "[]", "{\"UN\": [\"L0\"]}", "{\"UN\": {\"classes\": [\"L5\"]}}",
+        "{\"UN\": {\"classes\": [], \"covert\": 1}}", "{\"UN\": {\"classes\": [], \"all\": true}}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert(!reload_access(&w, bad[i]) && err.code == ERR_USAGE, "%s", bad[i]);
+    world_close(&w);
+}
+
 /* ---------------------------------------------------------------- requests */
 
 static void assert_refused(struct world *w, const char *request, const char *code) {

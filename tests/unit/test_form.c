@@ -104,6 +104,7 @@ Test(form, a_bad_file_is_refused_and_named) {
          "level"},
         {"{" HEAD ",\"x-entity\":{\"kind\":\"assignment\",\"id\":\"A-{nobody}\"}}", "nobody"},
         {"{" HEAD ",\"x-opens\":\"door\"}", "x-opens"},
+        {"{" HEAD ",\"x-entity-class\":\"L7\"}", "x-entity-class"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct err e;

@@ -372,3 +372,39 @@ Test(chain, a_withdrawal_reaches_who_joins_later) {
     rebuild(&s);
     server_close(&s);
 }
+
+/* An author may take back his own for as long as the county says. */
+Test(chain, an_author_withdraws_his_own_within_the_hours_of_the_parameter) {
+    static const struct {
+        const char *hours;
+        int after_h, effect;
+    } cases[] = {{"72", 72, -1}, {"72", 73, 1}, {"100", 73, -1}, {NULL, 1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct server s;
+        server_open(&s);
+        begin(&s);
+        store_set_param(s.core->store, "amend.hours", cases[i].hours);
+        finish(&s);
+        char text[700];
+        char hlc[HLC_TEXT_SIZE];
+        hlc_format((BASE_MS + 1000 + cases[i].after_h * HOUR_MS) << 16, hlc);
+        snprintf(text, sizeof text,
+                 "{\"id\":\"%s\",\"seq\":2,\"form\":\"record.void\",\"fv\":1,\"subject\":\"%s\","
+                 "\"hlc\":\"%s\",\"by\":\"C-00412\",\"data\":{\"reason\":\"x\"}}",
+                 id_of(2), id_of(1), hlc);
+        send(&s, "d-0412", "", false, facts(1, "C-00412", "farmland_mu", "3", 0));
+        send(&s, "d-0412", "", false, text);
+        cr_assert_eq(outcome(&s, 2), 1);
+        cr_assert_eq(ask(&s, "SELECT effect FROM record WHERE device = 'd-0412' AND seq = 1"),
+                     cases[i].effect, "case %zu", i);
+        server_close(&s);
+    }
+}
+
+Test(entity, its_class_is_that_of_its_form) {
+    struct server s;
+    server_open(&s);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM entity WHERE kind = 'person' AND class = 2"), 4);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM entity WHERE kind <> 'person' AND class <> 1"), 0);
+    server_close(&s);
+}
