@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* Removes argv[i] and the n - 1 after it. */
@@ -138,8 +139,16 @@ bool app_common_options(struct app *a) {
     return true;
 }
 
+/* SQLite calls it an I/O error when it cannot make room for its files. */
+static bool is_disk_full(const char *dir) {
+    struct statvfs s;
+    return statvfs(dir, &s) == 0 && (uint64_t)s.f_bavail * s.f_frsize < 65536;
+}
+
 int app_fail(const struct app *a, const struct err *e) {
     fprintf(stderr, "zoufang %s: %s\n", a->argv[0], e->msg);
+    if (err_exit_status(e->code) == 3 && a->dir && is_disk_full(a->dir))
+        fprintf(stderr, "zoufang %s: the disk of %s is full\n", a->argv[0], a->dir);
     return err_exit_status(e->code);
 }
 
@@ -184,6 +193,10 @@ bool app_check_county(const struct app *a, struct err *e) {
                        "--data %s: no county is here (zoufang.db is missing); "
                        "zoufang init --data %s makes one",
                        a->dir, a->dir);
+    /* SQLite writes beside the database even to read it. */
+    if (access(a->dir, W_OK) != 0 || access(path, R_OK | W_OK) != 0)
+        return err_set(e, ERR_IO, "--data %s: the database cannot be read and written: %s", a->dir,
+                       strerror(errno));
     return app_check_database(path, e);
 }
 

@@ -35,6 +35,14 @@ static bool is_town(const char *text) {
     return strlen(text) == 3 && strspn(text, "0123456789") == 3;
 }
 
+/* What stands on a line of the relay's configuration: checked before anybody is enrolled. */
+static bool is_word(const struct app *a, const char *name, const char *text) {
+    if (!text || (*text && !strpbrk(text, " \t\r\n")))
+        return true;
+    app_usage(a, "%s '%s': a text without blanks is needed", name, text);
+    return false;
+}
+
 static bool parse_add(struct app *a, struct principal_args *p) {
     const struct option none[] = {{0}};
     const struct option device[] = {{.name = "--cadre", .type = OPTION_LIST, .value = &p->cadres},
@@ -62,7 +70,8 @@ static bool parse_add(struct app *a, struct principal_args *p) {
         app_usage(a, "--town '%s': the three digits of the township are needed, such as 104",
                   p->town);
     else
-        return true;
+        return is_word(a, "--county-host", p->county_host) &&
+               is_word(a, "--bridge", p->bridge_dir) && is_word(a, "--ca-file", p->ca_file);
     return false;
 }
 

@@ -142,6 +142,7 @@ class Mistakes(Plain):
                 (2, "relay add --town 10", "--town '10'|three digits"),
                 (1, "relay add --town 999", "--town 999|340825999000"),
                 (2, "relay add --town 104 --county-port 0", "--county-port '0'|1 to 65535"),
+                (2, "relay add --town 104 --county-host ", "without blanks"),
                 (1, "relay files r-none --to /tmp", "r-none|zoufang relay list"),
                 (2, "serve --standalone --port 70000", "--port '70000'|1 to 65534"),
                 (2, "serve --port 1", "--standalone|zoufang.conf"),
@@ -161,7 +162,7 @@ class Mistakes(Plain):
                 (1, "param set campaign.housing.stop 2019-02-30", "date"),
                 (1, "param set visit.far_km 3km", "'3km'|number"),
                 (1, "param set visit.far_km nan", "number")):
-            self.fails(status, words, *line.split())
+            self.fails(status, words, *line.split(" "))
 
     def test_a_directory_that_holds_no_county(self):
         empty = zf.tempdir("empty")
@@ -240,6 +241,36 @@ class Mistakes(Plain):
                 continue
             self.assertEqual(r.returncode, 3, (line, r.stderr))
             self.assertIn("No space left", r.stderr)
+
+    def mounted(self, script):
+        """Each line of the commands' errors, run by a shell with mounts of its own."""
+        r = subprocess.run(["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh", zf.ZOUFANG,
+                            zf.tempdir("mount"), self.data], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, universal_newlines=True)
+        if "NO MOUNT" in r.stdout or "unshare" in r.stderr:
+            self.skipTest("no mounts here: " + r.stderr)
+        return r.stdout + r.stderr
+
+    def test_full_data_directory(self):
+        said = self.mounted("""
+            mount -t tmpfs -o size=32m tmpfs "$2" || { echo NO MOUNT; exit; }
+            cp -r "$3" "$2/c"; head -c 64m /dev/zero >"$2/fill" 2>/dev/null
+            for c in "device add --cadre C-00412" "param set visit.far_km 4" check digest \
+                "serve --standalone --port 1"; do
+                "$1" $c --data "$2/c" 2>&1 >/dev/null; echo "= $?"
+            done""")
+        self.assertEqual(said.count("the disk of "), 5, said)
+        self.assertEqual(said.count("\n= 3\n"), 5, said)
+
+    def test_read_only_data_directory(self):
+        said = self.mounted("""
+            mount --bind "$3" "$2" && mount -o remount,ro,bind "$2" || { echo NO MOUNT; exit; }
+            for c in "device list" "param set visit.far_km 4" check "backup /tmp/zf-none.db" \
+                "serve --standalone --port 1"; do
+                "$1" $c --data "$2" 2>&1 >/dev/null; echo "= $?"
+            done""")
+        self.assertEqual(said.count("cannot be read and written: Read-only file system"), 5, said)
+        self.assertEqual(said.count("\n= 3\n"), 5, said)
 
 
 class Json(Plain):
