@@ -217,16 +217,19 @@ static void print_json(sqlite3_stmt *q, const char *kind) {
     seqset_fini(&seqs);
 }
 
+static void print_line(sqlite3_stmt *q, const char *kind) {
+    const char *whose = strcmp(kind, "device") == 0  ? q_col(q, 4)
+                        : strcmp(kind, "relay") == 0 ? q_col(q, 1)
+                                                     : "";
+    printf("%s%s%s%s\n", q_col(q, 0), *whose ? "  " : "", whose,
+           sqlite3_column_type(q, 3) == SQLITE_NULL ? "" : "  revoked");
+}
+
 static void list(struct app *a, struct core *c, const char *kind) {
     sqlite3_stmt *q = store_query(c->store, "principals_of");
     q_text(q, 1, kind);
-    while (q_row(c->store, q)) {
-        if (a->json)
-            print_json(q, kind);
-        else
-            printf("%s  %s %s%s\n", q_col(q, 0), strcmp(kind, "device") == 0 ? q_col(q, 4) : "",
-                   q_col(q, 1), sqlite3_column_type(q, 3) == SQLITE_NULL ? "" : "  revoked");
-    }
+    while (q_row(c->store, q))
+        (a->json ? print_json : print_line)(q, kind);
 }
 
 /* ---------------------------------------------------------------- relay files */
