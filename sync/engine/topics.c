@@ -154,12 +154,6 @@ bool topic_metrics(char out[TOPIC_SIZE_MAX], const char *county) {
     return build(out, county, true, "metrics");
 }
 
-bool topic_bulletin(char out[TOPIC_SIZE_MAX], const char *county, const char *month) {
-    bool ok = all_of(month, DIGITS "-", 7, 7) && month[4] == '-' && !strchr(month + 5, '-') &&
-              strcspn(month, "-") == 4;
-    return build(out, county, ok, "bulletin/%s", month);
-}
-
 bool topic_server_filter(char out[TOPIC_SIZE_MAX], const char *county, int index) {
     static const char *const filters[] = {"up/+/records", "up/+/pull", "up/+/enrol",
                                           "relay/+/+/records", "relay/+/+/pull"};

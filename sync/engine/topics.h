@@ -44,8 +44,6 @@ bool topic_catalog(char out[TOPIC_SIZE_MAX], const char *county);
 bool topic_catalog_form(char out[TOPIC_SIZE_MAX], const char *county, const char *form, int fv);
 bool topic_server(char out[TOPIC_SIZE_MAX], const char *county);
 bool topic_metrics(char out[TOPIC_SIZE_MAX], const char *county);
-/* month: "yyyy-mm" */
-bool topic_bulletin(char out[TOPIC_SIZE_MAX], const char *county, const char *month);
 /* What the server subscribes to, one filter a call: index 0, 1, …; false after the last. */
 bool topic_server_filter(char out[TOPIC_SIZE_MAX], const char *county, int index);
 

@@ -71,14 +71,6 @@ uint32_t form_role_bit(const struct form_catalog *c, const char *name) {
     return 0;
 }
 
-const char *form_role_name(const struct form_catalog *c, uint32_t bit) {
-    for (size_t i = 0; i < c->role_count; i++) {
-        if (bit == (uint32_t)1 << i)
-            return c->role_names[i];
-    }
-    return NULL;
-}
-
 /* ---------------------------------------------------------------- facts */
 
 /* {"op": ["add", "edit"], …}: every member of data is one of its values. */

@@ -125,8 +125,6 @@ uint32_t form_unit_roles(const struct form_catalog *c);
 
 /* The bit of a role of codes.json; 0 if there is none of that name. */
 uint32_t form_role_bit(const struct form_catalog *c, const char *name);
-/* The name of a role's bit; NULL if it is none. */
-const char *form_role_name(const struct form_catalog *c, uint32_t bit);
 
 static inline bool form_takes_subject(const struct form *f, const struct subject *s) {
     return (f->subjects & s->kinds) != 0;
@@ -182,9 +180,6 @@ bool form_entity_id(const struct form *f, const char *subject, const json_t *dat
 
 /* A new copy of data with only the members of the classes in the mask (bit n = class Ln). */
 json_t *form_redact(const struct form *f, const json_t *data, unsigned classes);
-
-/* SHA-256 (hex) of all forms and code lists. */
-const char *form_catalog_hash(const struct form_catalog *c);
 /* Appends the message of the topic `catalog` (protocol §11). */
 void form_catalog_json(const struct form_catalog *c, struct buf *out);
 /* The message of `catalog/{form}/{fv}`: compact JSON with the code lists as enums. */

@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *form_catalog_hash(const struct form_catalog *c) {
-    return c->hash;
-}
-
 const char *form_schema_text(const struct form *f, size_t *ret_size) {
     *ret_size = f->own->text_size;
     return f->own->text;

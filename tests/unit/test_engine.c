@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 
 /* ---------------------------------------------------------------- intake */
@@ -415,7 +416,11 @@ Test(sender, volatile_messages_are_forgotten_by_themselves) {
 
 /* ---------------------------------------------------------------- the whole engine */
 
-static int64_t wall_ms = NOW_MS;
+static _Atomic int64_t wall_ms = NOW_MS;
+
+static int64_t wall_now(void *ctx) {
+    return atomic_load((_Atomic int64_t *)ctx);
+}
 
 static int64_t mono_us(void *ctx) {
     (void)ctx;
@@ -465,7 +470,7 @@ static void machine_create(struct machine *m) {
     strcpy(m->dir, "/tmp/zoufang-engine-XXXXXX");
     cr_assert(mkdtemp(m->dir) != NULL);
     m->rng = rng_seeded_make(&m->chance, 5);
-    m->clock = (struct clock){county_now, mono_us, &wall_ms};
+    m->clock = (struct clock){wall_now, mono_us, &wall_ms};
     county_make(m->dir, &m->clock, &m->rng);
     snprintf(path, sizeof path, "%s/zoufang.db", m->dir);
     cr_assert_eq(sqlite3_open_v2(path, &m->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_FULLMUTEX, NULL),
@@ -620,6 +625,51 @@ Test(engine, retained_topics_are_made_to_agree_with_the_database) {
     wait_sent(m.transport, from, "340825/catalog", "\"forms\"");
     wait_sent(m.transport, from, "status/104/299", "\"v\"");
     machine_stop(&m);
+    machine_destroy(&m);
+}
+
+/* Heads of a village that were published. */
+static size_t heads_of(struct transport *t, const char *topic) {
+    size_t count = 0;
+    pthread_mutex_lock(&t->lock);
+    for (size_t i = 0; i < t->count; i++)
+        count += strcmp(t->log[i].topic, topic) == 0;
+    pthread_mutex_unlock(&t->lock);
+    return count;
+}
+
+/* Until everything is derived. */
+static void wait_derived(struct machine *m) {
+    int64_t until = mono_us(NULL) + WAIT_S * INT64_C(1000000);
+    while (ask(m, "SELECT count(*) FROM dirty")) {
+        cr_assert_lt(mono_us(NULL), until, "never derived");
+        sched_yield();
+    }
+}
+
+/* The county's clock stands still between the steps; the engine's own runs on. */
+Test(engine, a_head_is_published_once_in_five_seconds) {
+    struct machine m;
+    const char *head = "zf/1/340825/village/104/299/head";
+    machine_create(&m);
+    machine_start(&m, 100, 0, NULL);
+    size_t first = wait_sent(m.transport, 0, "village/104/299/head", "\"seq\"");
+    wait_derived(&m);
+    for (int n = 1; n <= 3; n++) {
+        char id[60];
+        say(&m, n);
+        snprintf(id, sizeof id, "016b4a01-0000-7000-8000-%012d", n);
+        wait_sent(m.transport, 0, "down/d-0420/receipts", id);
+        wait_derived(&m);
+        atomic_fetch_add(&wall_ms, 1600); /* 4.8 s in all */
+    }
+    cr_assert_eq(heads_of(m.transport, head), 1, "one, though three records changed it");
+    atomic_fetch_add(&wall_ms, 5000);
+    wait_sent(m.transport, first + 1, "village/104/299/head", "\"seq\"");
+    engine_stop(m.engine, 60000);
+    cr_assert_eq(heads_of(m.transport, head), 2, "one for all three");
+    transport_destroy(m.transport);
+    engine_destroy(m.engine);
     machine_destroy(&m);
 }
 

@@ -71,7 +71,6 @@ Test(topics, builds_those_of_the_protocol) {
     built(topic_catalog_form(t, c, "hh.facts", 2), t, ROOT "catalog/hh.facts/2");
     built(topic_server(t, c), t, ROOT "server");
     built(topic_metrics(t, c), t, ROOT "metrics");
-    built(topic_bulletin(t, c, "2019-07"), t, ROOT "bulletin/2019-07");
     built(topic_server_filter(t, c, 0), t, ROOT "up/+/records");
     built(topic_server_filter(t, c, 4), t, ROOT "relay/+/+/pull");
     cr_assert(!topic_server_filter(t, c, 5));
@@ -92,8 +91,6 @@ Test(topics, builds_nothing_from_malformed_parts) {
     cr_assert(!topic_status(t, c, "340825"));
     cr_assert(!topic_catalog_form(t, c, "a/b", 1));
     cr_assert(!topic_catalog_form(t, c, "a", 0));
-    cr_assert(!topic_bulletin(t, c, "2019-7-"));
-    cr_assert(!topic_bulletin(t, c, "#"));
 }
 
 Test(topics, knows_a_response_topic_of_the_device) {
