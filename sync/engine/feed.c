@@ -300,6 +300,8 @@ static void write_page(struct page *p, const char *req) {
 
 /* Everything that is read between these two is of one moment. */
 static bool begin_reading(struct store *s, struct err *e) {
+    struct err before = {0};
+    store_take_error(s, &before); /* what failed earlier is not about this page */
     store_exec(s, "BEGIN");
     return store_take_error(s, e);
 }

@@ -685,6 +685,10 @@ static int interrupt_if(void *failing) {
     return atomic_load((atomic_bool *)failing);
 }
 
+static int interrupt_once(void *failing) {
+    return atomic_exchange((atomic_bool *)failing, false);
+}
+
 Test(engine, a_pull_that_fails_is_refused_as_busy) {
     struct machine m;
     static atomic_bool failing;
@@ -707,6 +711,13 @@ Test(engine, a_pull_that_fails_is_refused_as_busy) {
     atomic_store(&failing, false);
     send(&m, topic, "{\"v\":1,\"req\":\"r3\",\"cursor\":null,\"limit\":5}");
     wait_sent(m.transport, 0, "down/d-0420/changes", "\"req\":\"r3\",\"epoch\"");
+    /* What fails before the page begins does not stay with those that follow. */
+    sqlite3_progress_handler(db, 1, interrupt_once, &failing);
+    atomic_store(&failing, true);
+    send(&m, topic, "{\"v\":1,\"req\":\"r4\",\"cursor\":null,\"limit\":5}");
+    wait_sent(m.transport, 0, "down/d-0420/changes", "\"req\":\"r4\"");
+    send(&m, topic, "{\"v\":1,\"req\":\"r5\",\"cursor\":null,\"limit\":5}");
+    wait_sent(m.transport, 0, "down/d-0420/changes", "\"req\":\"r5\",\"epoch\"");
     machine_stop(&m);
     machine_destroy(&m);
 }
