@@ -70,10 +70,19 @@ static bool read_options(struct server *s) {
     return false;
 }
 
+/* Files of the configuration: found at the start, not at each connect. */
+static bool is_readable(const char *key, const char *path, struct err *e) {
+    return !*path || access(path, R_OK) == 0 ||
+           err_set(e, ERR_IO, "[broker] %s %s: %s", key, path, strerror(errno));
+}
+
 static bool prepare(struct server *s, struct err *e) {
     const char *dir = s->app->dir;
     char password_file[1024];
     if (!conf_load(dir, &s->conf, e))
+        return false;
+    if (!s->standalone && (!is_readable("ca_file", s->conf.broker_ca_file, e) ||
+                           !is_readable("password_file", s->conf.broker_password_file, e)))
         return false;
     snprintf(s->metrics_file, sizeof s->metrics_file, "%s",
              *s->conf.metrics_file ? s->conf.metrics_file : "");

@@ -111,6 +111,15 @@ class Mistakes(Plain):
             extra = ("instance", "one more") if c == "validate" else ("one more",)
             self.fails(2, "unexpected 'one more'", *right, *extra)
 
+    def test_help_has_every_kind(self):
+        for line in ("export moons", "import moons x"):
+            r = self.fails(2, "the kinds are", *line.split())
+            kinds = re.search(r"the kinds are (.*)", r.stderr)[1].split(", ")
+            text = " ".join(zf.command(line.split()[0], "--help").stdout.split())
+            listed = re.search(r"KIND is one of ([a-z, ]*?)[( .]*(?:\(what import reads\), ([a-z, ]*))?\.",
+                               text)
+            self.assertEqual(set(kinds), set(", ".join(x for x in listed.groups() if x).split(", ")))
+
     def test_missing_parts(self):
         for line, words in (("import", "KIND is missing"), ("import units", "FILE.csv is missing"),
                             ("export", "KIND is missing"), ("backup", "FILE is missing"),
@@ -229,6 +238,12 @@ class Mistakes(Plain):
             self.assertEqual((found["ok"], found["configuration"], found["database"]),
                              (False, False, None))
             self.assertIn(rest[0], found["error"])
+
+    def test_files_of_the_configuration(self):
+        county = self.own_county("conffiles")
+        for key in ("ca_file", "password_file"):
+            write(county.data + "/zoufang.conf", ("[broker]\n%s = /none/x\n" % key).encode())
+            self.fails(3, "[broker] %s /none/x: No such file" % key, "serve", data=county.data)
 
     def test_full_disk(self):
         for line in ("export households", "digest", "--help", "param list", "device list"):
