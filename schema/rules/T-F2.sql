@@ -1,6 +1,6 @@
 -- rule: T-F2
 -- level: finding
--- forms: finding.report rectify.report verify.lookback register.cadre register.unit
+-- forms: finding.report house.work rectify.report verify.lookback register.cadre register.unit
 -- priority: 2
 -- title-zh: 核查整改
 -- title-en: Check the rectification
@@ -11,7 +11,7 @@ SELECT c.subject AS root, c.subject, l.doc ->> '$.place' AS place,
        (SELECT x.value ->> '$.day' FROM json_each(l.doc, '$.events') x
          WHERE x.key > e.key AND x.value ->> '$.what' IN ('passed', 'failed')
          ORDER BY x.key LIMIT 1) AS closed,
-       iif(l.doc ->> '$.covert' OR l.doc ->> '$.unit_level' = 'township', 'CO', 'TW') AS assignee_role,
+       l.doc ->> '$.checker' AS assignee_role,
        e.value ->> '$.id' AS cause, iif(l.doc ->> '$.covert', 5, 1) AS class
   FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'finding.loop'
   CROSS JOIN json_each(l.doc, '$.events') e

@@ -2,12 +2,17 @@
 -- forms: task.update
 -- What people say about a task, in the order of their stamps: its assignee accepts and reports it,
 -- its verifier returns what was reported, the county extends it (never past the stop) or calls it
--- off. Anything else has no effect.
+-- off; so does who reported the finding that it is about, but not for its own unit. The form holds
+-- what others call off or extend: stored, it was released. What has no effect brings T-Q1.
 WITH said AS MATERIALIZED (
   SELECT w.id, w.due, w.stop, w.state AS base, r.hlc, r.id AS rid, hlc_day(r.hlc) AS day,
          r.body ->> '$.data.state' AS state, r.body ->> '$.data.due' AS new_due,
          r.author = w.assignee OR a.doc ->> '$.role' = w.assignee_role AS doer,
-         a.doc ->> '$.role' = w.verifier_role AS verifier, a.doc ->> '$.role' = 'CO' AS county
+         a.doc ->> '$.role' = w.verifier_role AS verifier, a.doc ->> '$.role' = 'CO' AS county,
+         w.level <> 'finding' OR a.doc ->> '$.role' = 'CO' OR (
+           a.doc ->> '$.unit' <> w.assignee AND r.author = (
+             SELECT f.author FROM record f
+              WHERE f.id = id_blob(w.root) AND f.form = 'finding.report')) AS issuer
     FROM wanted w
     CROSS JOIN stored_record r ON r.subject = w.id AND r.form = 'task.update'
     LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
@@ -27,11 +32,11 @@ told AS MATERIALIZED (
    WHERE s.n >= coalesce((SELECT max(x.n) FROM step x WHERE x.id = s.id AND x.state = 'returned'), 0)
    GROUP BY s.id)
 SELECT s.id,
-  CASE WHEN max(s.county AND s.state = 'void') THEN 'void'
+  CASE WHEN max(s.issuer AND s.state = 'void') THEN 'void'
        WHEN s.base NOT IN ('open', 'returned', 'reopened') THEN s.base
        ELSE coalesce((SELECT t.state FROM told t WHERE t.id = s.id), s.base) END AS state,
-  coalesce(min(iif(s.county AND s.state = 'void', s.day, NULL)), '') AS closed,
+  coalesce(min(iif(s.issuer AND s.state = 'void', s.day, NULL)), '') AS closed,
   coalesce((SELECT min(x.new_due, coalesce(x.stop, x.new_due)) FROM said x
-     WHERE x.id = s.id AND x.county AND x.new_due IS NOT NULL
+     WHERE x.id = s.id AND x.issuer AND x.new_due IS NOT NULL
      ORDER BY x.hlc DESC, x.rid DESC LIMIT 1), s.due) AS due
   FROM said s GROUP BY s.id

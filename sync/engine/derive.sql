@@ -4,6 +4,7 @@
 -- name: temp_tables
 CREATE TEMP TABLE IF NOT EXISTS slice(subject TEXT PRIMARY KEY, forms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS changed(subject TEXT PRIMARY KEY) WITHOUT ROWID;
+-- counted: 0 kept, 1 published, 2 a form whose records may be findings
 CREATE TEMP TABLE IF NOT EXISTS view_name(file INTEGER, name TEXT, counted INTEGER, PRIMARY KEY(file, name)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS check_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS indicator_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -96,10 +97,11 @@ INSERT INTO dirty(level, id, forms)
     FROM entity WHERE kind = 'division' AND id > ?1 AND id < ?1 || ':'
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
 
+-- The records that may be findings: of the forms that a view's header names under `opened-by`.
 -- name: mark_findings
 INSERT INTO dirty(level, id, forms)
   SELECT 'finding', id_text(id), 4611686018427387904 FROM record
-    WHERE form = 'finding.report' AND outcome = 1
+    WHERE form IN (SELECT name FROM temp.view_name WHERE counted = 2) AND outcome = 1
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
 
 -- name: dirty_count

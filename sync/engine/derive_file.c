@@ -72,6 +72,9 @@ static int64_t forms_mask(struct derive *d, char *words) {
     return mask;
 }
 
+/* What a name of a view's header is. */
+enum { NAME_KEPT, NAME_PUBLISHED, NAME_OPENS };
+
 static void view_names(struct derive *d, const struct derive_file *f, char *words, int counted) {
     char *save = NULL;
     for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
@@ -96,9 +99,11 @@ static bool read_headers(struct derive *d, struct derive_file *f, const char *sq
     if (f->kind != DERIVE_VIEW)
         return true;
     if (header(sql, "names", words, sizeof words))
-        view_names(d, f, words, 1);
+        view_names(d, f, words, NAME_PUBLISHED);
     if (header(sql, "keeps", words, sizeof words))
-        view_names(d, f, words, 0);
+        view_names(d, f, words, NAME_KEPT);
+    if (header(sql, "opened-by", words, sizeof words))
+        view_names(d, f, words, NAME_OPENS);
     return true;
 }
 

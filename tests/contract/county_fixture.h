@@ -99,7 +99,7 @@ static inline void mark_subject(struct county *c, const char *subject, const cha
         mark(c, "finding", subject, form);
     else
         mark(c, "village", subject, form);
-    if (strcmp(form, "finding.report") == 0)
+    if (strcmp(form, "finding.report") == 0 || strcmp(form, "house.work") == 0)
         mark(c, "finding", id, form);
     if (strlen(subject) >= 12 && subject[8] != '-') {
         char place[13];
@@ -244,6 +244,7 @@ static inline void register_people(struct county *c) {
     cadre(c, "C-00412", "HL", "U-BF01", VILLAGE);
     cadre(c, "C-00420", "VO", "U-V299", VILLAGE);
     cadre(c, "C-00030", "TW", "U-T104", "340825104000");
+    cadre(c, "C-00031", "TW", "U-T104", "340825104000");
     cadre(c, "C-00901", "SI", "U-ZJ", "340825000000");
     cadre(c, "C-00902", "SI", "U-SL", "340825000000");
     cadre(c, "C-00700", "CT", "U-AF", "340825000000");
