@@ -3,7 +3,8 @@
 -- forms: *
 -- title-zh: 核实数据:两人填报不一致
 -- title-en: Check the data: two cadres disagree
--- A conflict of facts, or a household or member that nobody registered.
+-- A conflict of facts; a household or member that nobody registered; a stage of a house's works that
+-- has no effect before an earlier one is there, by building.
 WITH about AS MATERIALIZED (
   SELECT c.subject AS root, e.kind, e.id, e.place, e.conflicts, e.registered
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
@@ -14,14 +15,22 @@ WITH about AS MATERIALIZED (
       ON e.kind = 'person' AND e.id > c.subject || '-' AND e.id < c.subject || '.'
    WHERE e.gone = '' AND (e.conflicts <> '[]' OR e.registered = 0)),
 asked AS (
-  SELECT root, kind, id, place, NULL AS part, NULL AS title_zh, NULL AS title_en, (
+  SELECT root, kind, id, place, NULL AS part, 1 AS cycle, NULL AS title_zh, NULL AS title_en, (
       SELECT min(date(substr(max(x.value ->> '$.winner.hlc', x.value ->> '$.loser.hlc'), 1, 19), '+8 hours'))
-        FROM json_each(a.conflicts) x) AS opened
+        FROM json_each(a.conflicts) x) AS opened, NULL AS closed, NULL AS cause
     FROM about a WHERE conflicts <> '[]'
   UNION ALL
-  SELECT root, kind, id, place, 'reg', '补登记:未登记的户或成员', 'Register: household or member not known', (
-      SELECT hlc_day(min(r.hlc)) FROM stored_record r WHERE r.subject = a.id)
-    FROM about a WHERE registered = 0)
-SELECT root, id AS subject, place, part, opened, date(opened, '+7 days') AS due, title_zh, title_en,
-       'HL' AS assignee_role, 'TW' AS verifier_role, iif(kind = 'person', 2, 1) AS class
+  SELECT root, kind, id, place, 'reg', 1, '补登记:未登记的户或成员', 'Register: household or member not known', (
+      SELECT hlc_day(min(r.hlc)) FROM stored_record r WHERE r.subject = a.id), NULL, NULL
+    FROM about a WHERE registered = 0 AND substr(id, 14) <> '00-0000'
+  UNION ALL
+  SELECT c.subject, 'household', c.subject, substr(c.subject, 1, 12),
+         printf('b%02d', x.value ->> '$.bld'), x.value ->> '$.cycle',
+         '核实数据:危房改造缺少前一环节', 'Check the data: an earlier stage of the works is missing',
+         x.value ->> '$.opened', x.value ->> '$.closed', x.value ->> '$.cause'
+    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'house'
+    CROSS JOIN json_each(l.doc, '$.holes') x)
+SELECT root, id AS subject, place, part, cycle, opened, date(opened, '+7 days') AS due, closed, cause,
+       title_zh, title_en, 'HL' AS assignee_role, 'TW' AS verifier_role,
+       iif(kind = 'person', 2, 1) AS class
   FROM asked WHERE opened IS NOT NULL

@@ -3,7 +3,8 @@
 -- forms: hh.facts person.facts check.income
 -- names: population poverty check.income check.education check.medical
 -- The people of a household, and whether it is to be visited: `need` = counted visits a month
--- (poor, watch, care), `since` = the day on which the county knew it.
+-- (poor, watch, care), `since` = the day on which the county knew it. {village}-00-0000, which stands
+-- for buildings without an owner, is no household.
 WITH members AS MATERIALIZED (
   SELECT c.subject, e.place, e.doc ->> '$.poverty_status' AS status,
          count(p.id) AS persons, coalesce(max(json_array_length(unsealed(p.doc), '$.care')), 0) AS care
@@ -11,7 +12,7 @@ WITH members AS MATERIALIZED (
     CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
     LEFT JOIN entity p ON p.kind = 'person' AND p.id > c.subject || '-' AND p.id < c.subject || '.'
       AND p.gone = '' AND coalesce(p.doc ->> '$.status', 'current') = 'current'
-   WHERE e.gone = ''
+   WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000'
    GROUP BY c.subject),
 known AS MATERIALIZED (
   SELECT m.*,

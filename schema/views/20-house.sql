@@ -5,7 +5,8 @@
 -- keeps: house
 -- A house (hh, bld) is appraised and worked on in turn. An episode begins when it is found to be of
 -- grade C or D and ends when its works are closed in full order, or an appraisal finds A or B.
--- Stages count once all before them are there, in whatever order they came.
+-- Stages count once all before them are there, in whatever order they came. Buildings without an
+-- owner stand under {village}-00-0000, which is no household: nothing counts it.
 WITH RECURSIVE
 ev AS MATERIALIZED (
   SELECT c.subject, r.body ->> '$.data.bld' AS bld, r.hlc, r.id, hlc_day(r.hlc) AS day,
@@ -43,6 +44,14 @@ fold(subject, bld, n, ep, c, d, bad, grade, found, cause, closed, use, sole, wor
     coalesce(s.post, f.post)
     FROM fold f CROSS JOIN step s ON s.subject = f.subject AND s.bld = f.bld AND s.n = f.n + 1),
 house AS MATERIALIZED (SELECT *, max(n) FROM fold GROUP BY subject, bld),
+-- where a stage waits for one before it, and until when
+hole AS MATERIALIZED (
+  SELECT *, lead(day) OVER (PARTITION BY subject, bld ORDER BY n) AS closed,
+         row_number() OVER (PARTITION BY subject, bld, hole ORDER BY n) AS cycle FROM (
+    SELECT f.subject, f.bld, f.n, s.day, s.id, f.works & (f.works + 1) <> 0 AS hole,
+           lag(f.works & (f.works + 1) <> 0, 1, 0) OVER (PARTITION BY f.subject, f.bld ORDER BY f.n) AS before
+      FROM fold f CROSS JOIN step s ON s.subject = f.subject AND s.bld = f.bld AND s.n = f.n)
+   WHERE hole <> before),
 episode AS MATERIALIZED (
   SELECT f.*, max(f.n) FROM fold f CROSS JOIN house h ON h.subject = f.subject AND h.bld = f.bld
    WHERE f.ep > 0 GROUP BY f.subject, f.bld, f.ep
@@ -55,20 +64,23 @@ planned AS MATERIALIZED (
     FROM episode p),
 seen AS MATERIALIZED (
   SELECT subject, max(kind = 'appraise' AND use = 'resident') AS appraised,
+         max(iif(kind = 'appraise' AND use = 'resident', hlc, NULL)) AS last,
          min(iif(kind = 'appraise' AND use = 'resident', day, NULL)) AS first,
          max(kind IN ('screen', 'appraise')) AS inspected
     FROM ev GROUP BY subject),
 screened AS MATERIALIZED (
-  SELECT subject, suspected, max(hlc) FROM ev WHERE kind = 'screen' AND use = 'resident'
+  SELECT subject, suspected, max(hlc) AS hlc FROM ev WHERE kind = 'screen' AND use = 'resident'
    GROUP BY subject),
 home AS MATERIALIZED (
   SELECT c.subject, e.place, json_array_length(e.doc, '$.focus') > 0 AS focus
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
-   WHERE e.gone = ''),
+   WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000'),
 checked AS (
   SELECT s.subject, CASE
       WHEN EXISTS (SELECT 1 FROM house h WHERE h.subject = s.subject AND h.use = 'resident'
                     AND h.grade IN ('C', 'D')) THEN 'gap'
+      WHEN NOT o.focus AND (SELECT x.suspected FROM screened x
+                             WHERE x.subject = s.subject AND x.hlc > coalesce(s.last, 0)) THEN 'gap'
       WHEN s.appraised THEN 'ok'
       WHEN o.focus THEN NULL
       ELSE iif((SELECT suspected FROM screened x WHERE x.subject = s.subject), 'gap',
@@ -101,5 +113,8 @@ SELECT s.subject, 'house', NULL, NULL, NULL, json_object('first', s.first, 'epis
                json_object('name', 'main', 'due',
                  min(stop, max(next, date(found, '+' || max(span * 75 / 100, 0) || ' days')))),
                json_object('name', 'accept', 'due', min(stop, max(next, accept)))) END))
-      FROM planned p WHERE p.subject = s.subject))
+      FROM planned p WHERE p.subject = s.subject), 'holes', (
+    SELECT json_group_array(json_object('bld', bld, 'cycle', cycle, 'opened', day, 'closed', closed,
+                                        'cause', id_text(id)))
+      FROM hole o WHERE o.subject = s.subject AND o.hole))
   FROM seen s

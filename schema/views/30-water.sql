@@ -46,7 +46,7 @@ home AS MATERIALIZED (
   SELECT c.subject, e.place, e.doc ->> '$.water_target' AS target, w.valid, w.safe
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
     LEFT JOIN newest w ON w.subject = c.subject
-   WHERE e.gone = '')
+   WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000')
 SELECT w.subject, 'check.water' AS name, NULL AS place, NULL AS num, NULL AS den,
        json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN safe THEN 'ok' ELSE 'gap' END,
          'quantity', quantity, 'quality', quality, 'convenience', convenience,

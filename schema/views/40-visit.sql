@@ -30,16 +30,19 @@ told AS MATERIALIZED (
                 WHERE v.subject = m.subject AND v.month = m.month AND v.k = m.need) AS closed,
          (SELECT count(*) FROM counted v WHERE v.subject = m.subject AND v.month = m.month) AS n
     FROM month m),
+-- the newest by the day and time at which the visits began
 seen AS MATERIALIZED (
-  SELECT c.subject, hlc_day(r.hlc) >= date(today(), '-' || coalesce(param('check.food_clothing_days'), 90)
-                                           || ' days') AS valid,
-         hlc_day(r.hlc) AS day, r.body ->> '$.data.food_ok' AS food,
-         r.body ->> '$.data.clothing_ok' AS clothing
-    FROM changed c CROSS JOIN record r ON r.rec = (
-      SELECT x.rec FROM stored_record x
-       WHERE x.subject = c.subject AND x.form = 'visit.household'
-         AND x.body ->> '$.data.mode' = 'in_person' AND x.body ->> '$.data.met' <> 'none'
-       ORDER BY x.hlc DESC, x.id DESC LIMIT 1))
+  SELECT subject, day, food, clothing,
+         day >= date(today(), '-' || coalesce(param('check.food_clothing_days'), 90) || ' days') AS valid
+    FROM (
+      SELECT c.subject, date(upper(r.body ->> '$.data.start'), '+8 hours') AS day,
+             r.body ->> '$.data.food_ok' AS food, r.body ->> '$.data.clothing_ok' AS clothing,
+             row_number() OVER (PARTITION BY c.subject
+               ORDER BY julianday(upper(r.body ->> '$.data.start')) DESC, r.hlc DESC, r.id DESC) AS k
+        FROM changed c CROSS JOIN stored_record r
+       WHERE r.subject = c.subject AND r.form = 'visit.household'
+         AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none')
+   WHERE k = 1)
 SELECT subject, 'visit' AS name, place, sum(month = substr(today(), 1, 7) AND closed IS NOT NULL) AS num,
        1 AS den, json_group_array(json_object('month', month, 'n', n, 'closed', closed)) AS doc
   FROM told GROUP BY subject

@@ -84,6 +84,22 @@ static const struct rule_case cases[] = {
      {{"T-H1-" HH "-1", "closed 2019-06-01 2019-07-01 2019-06-12"},
       {H2, "open 2019-06-12 2019-06-13 "},
       {"T-H3-" HH "-b01-1", ""}}},
+    {"appraised on the day on which it became a priority household: T-H1 is ended, not called off",
+     "2019-06-12",
+     "exited",
+     "[\"dibao\"]",
+     {{"inspect.housing", HH, "2019-06-01T10:03:00+08:00", "C-00901", APPRAISE("A"), NULL}},
+     {{"T-H1-" HH "-1", "closed 2019-06-01 2019-07-01 2019-06-01"}}},
+    {"no priority household any more: what was ended stays ended",
+     "2019-07-12",
+     "exited",
+     "[]",
+     {{"hh.facts", HH, "2019-06-02T10:00:00+08:00", "C-00030",
+       "{\"set\":{\"focus\":[\"dibao\"]},\"reason\":\"x\"}", NULL},
+      {"inspect.housing", HH, "2019-06-12T10:03:00+08:00", "C-00901", APPRAISE("A"), NULL},
+      {"hh.facts", HH, "2019-07-02T10:00:00+08:00", "C-00030",
+       "{\"set\":{\"focus\":[]},\"reason\":\"x\"}", NULL}},
+     {{"T-H1-" HH "-1", "closed 2019-06-02 2019-07-02 2019-06-12"}}},
     {"without a priority group no T-H1",
      "2019-06-12",
      "none",
@@ -124,7 +140,17 @@ static const struct rule_case cases[] = {
      "none",
      "[]",
      {D12, BUILT, STAGE("2019-09-14T09:00:00+08:00", "closed")},
-     {{H2, "open 2019-06-12 2019-06-13 "}}},
+     {{H2, "open 2019-06-12 2019-06-13 "}, {"T-Q1-" HH "-b01-1", "open 2019-09-14 2019-09-21 "}}},
+    {"accepted afterwards: closed, and nothing is missing any more",
+     "2019-09-20",
+     "none",
+     "[]",
+     {D12,
+      BUILT,
+      STAGE("2019-09-14T09:00:00+08:00", "closed"),
+      {"house.work", HH, "2019-09-16T10:00:00+08:00", "C-00420", ACCEPTED("A"), NULL}},
+     {{H2, "closed 2019-06-12 2019-06-13 2019-09-16"},
+      {"T-Q1-" HH "-b01-1", "closed 2019-09-14 2019-09-21 2019-09-16"}}},
     {"accepted, but still C: no effect",
      "2019-09-20",
      "none",
@@ -151,7 +177,7 @@ static const struct rule_case cases[] = {
       BUILT,
       {"house.work", HH, "2019-09-12T10:00:00+08:00", "C-00420", ACCEPTED("A"), NULL},
       STAGE("2019-09-14T09:00:00+08:00", "closed")},
-     {{H2, "closed 2019-06-12 2019-06-13 2019-09-14"}}},
+     {{H2, "closed 2019-06-12 2019-06-13 2019-09-14"}, {"T-Q1-" HH "-b01-1", ""}}},
     {"a later appraisal of B closes it, a later D opens the next",
      "2019-09-20",
      "none",
@@ -532,7 +558,7 @@ static void play(const struct rule_case *k) {
     }
 }
 
-Test(rules, cases, .timeout = 240) {
+Test(rules, cases, .timeout = 600) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         play(&cases[i]);
 }

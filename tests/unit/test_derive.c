@@ -333,6 +333,73 @@ Test(derive, check_finds_a_difference) {
     county_stop(&c);
 }
 
+static const char *check_of(struct county *c, const char *name) {
+    char sql[160];
+    snprintf(sql, sizeof sql,
+             "SELECT checks ->> '$.%s' FROM entity WHERE kind = 'household' AND id = '" HOUSEHOLD
+             "'",
+             name);
+    return ask(c, sql);
+}
+
+/* The visit's own day says how old it is, not the day on which somebody wrote it down. */
+Test(derive, food_and_clothing_by_the_day_of_the_visit) {
+    struct county c;
+    county_start(&c);
+    household(&c, HOUSEHOLD, "exited", "[]");
+    record(&c, "visit.household", HOUSEHOLD, "2019-06-12T10:00:00+08:00", "C-00412",
+           "{\"mode\":\"in_person\",\"met\":\"head\",\"start\":\"2019-05-20T09:00:00+08:00\","
+           "\"end\":\"2019-05-20T09:40:00+08:00\",\"food_ok\":false,\"clothing_ok\":true}");
+    record(&c, "visit.household", HOUSEHOLD, "2019-06-01T10:00:00+08:00", "C-00412",
+           "{\"mode\":\"in_person\",\"met\":\"head\",\"start\":\"2019-06-01T09:00:00+08:00\","
+           "\"end\":\"2019-06-01T09:40:00+08:00\",\"food_ok\":true,\"clothing_ok\":true}");
+    derive_all(&c);
+    eq(check_of(&c, "food"), "ok");
+    next_day(&c, "2019-08-30");
+    eq(check_of(&c, "food"), "ok");
+    next_day(&c, "2019-08-31");
+    eq(check_of(&c, "clothing"), "stale");
+    county_stop(&c);
+}
+
+/* A house once found safe, and suspected later, is not safe any more. */
+Test(derive, a_later_suspicion_counts) {
+    struct county c;
+    county_start(&c);
+    household(&c, HOUSEHOLD, "none", "[]");
+    record(&c, "inspect.housing", HOUSEHOLD, "2019-06-10T10:00:00+08:00", "C-00901",
+           "{\"bld\":1,\"kind\":\"appraise\",\"use\":\"resident\",\"sole_home\":true,\"grade\":"
+           "\"A\"}");
+    derive_all(&c);
+    eq(check_of(&c, "housing"), "ok");
+    record(&c, "inspect.housing", HOUSEHOLD, "2019-06-11T10:00:00+08:00", "C-00412",
+           "{\"bld\":1,\"kind\":\"screen\",\"use\":\"resident\",\"sole_home\":true,\"suspected\":"
+           "true}");
+    derive_all(&c);
+    eq(check_of(&c, "housing"), "gap");
+    county_stop(&c);
+}
+
+/* Buildings without an owner belong to no household. */
+Test(derive, no_household_no_count) {
+    struct county c;
+    start_with_d(&c);
+    const char *before =
+        ask(&c, "SELECT group_concat(name || num || '/' || coalesce(den, '')) FROM indicator"
+                " WHERE place = '" VILLAGE "' AND name NOT GLOB 'task*'");
+    entity(&c, "household", VILLAGE "-00-0000", VILLAGE, "{}");
+    run_sql(&c, "UPDATE entity SET registered = 0 WHERE id = '" VILLAGE "-00-0000'");
+    record(&c, "inspect.housing", VILLAGE "-00-0000", "2019-06-12T10:00:00+08:00", "C-00901",
+           "{\"bld\":1,\"kind\":\"appraise\",\"use\":\"scattered\",\"sole_home\":false,\"grade\":"
+           "\"D\"}");
+    derive_all(&c);
+    eq(ask(&c, "SELECT group_concat(name || num || '/' || coalesce(den, '')) FROM indicator"
+               " WHERE place = '" VILLAGE "' AND name NOT GLOB 'task*'"),
+       before);
+    eq(ask(&c, "SELECT count(*) FROM task WHERE subject GLOB '*-00-0000'"), "0");
+    county_stop(&c);
+}
+
 /* ---------------------------------------------------------------- the files */
 
 /* True if `table alias` or `table AS alias` follows FROM or JOIN somewhere. */
