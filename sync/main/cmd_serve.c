@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 
 #define FLUSH_MS 10000   /* at the end: for what waits to be published */
 #define COMPARE_MS 10000 /* for the connection that reads what is retained */
+#define TRIM_THRESHOLD (8 * 1024 * 1024)
 
 struct server {
     struct app *app;
@@ -356,6 +358,9 @@ int cmd_serve(struct app *a) {
         free(s);
         return app_fail(a, &e);
     }
+    /* Or the decode thread gives its memory back to the system after each message, and asks again.
+     */
+    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
     block_signals(&signals);
     bool started = start(s, &e);
     if (started) {

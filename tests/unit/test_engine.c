@@ -5,7 +5,6 @@
 #include "engine_internal.h"
 
 #include <criterion/criterion.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -52,18 +51,18 @@ static void *produce(void *arg) {
     return NULL;
 }
 
-/* What libraries know as pthread_create: fails once so many threads were made. */
+/* The linker gives every call of pthread_create to this one (--wrap): it fails once so many threads
+ * were made. */
 static int threads_allowed = -1; /* -1 = no end */
 
-int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg) {
-    typedef int create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
-    static create *real;
-    if (!real)
-        *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
+int __real_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg);
+
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg) {
     if (threads_allowed == 0)
         return EAGAIN;
     threads_allowed -= threads_allowed > 0;
-    return real(t, a, f, arg);
+    return __real_pthread_create(t, a, f, arg);
 }
 
 static void start(pthread_t *t, void *(*f)(void *), void *arg) {
