@@ -2,17 +2,12 @@
 -- level: household
 -- forms: hh.facts person.facts check.income visit.household
 -- names: check.food check.clothing visit
--- Counted visits of this and the last month where visits are due; food and clothing by the newest
--- visit in person.
+-- Counted visits of this and the last month where visits are due, and of earlier months that had
+-- enough of them; food and clothing by the newest visit in person.
 WITH due AS MATERIALIZED (
   SELECT c.subject, l.place, l.doc ->> '$.need' AS need, l.doc ->> '$.since' AS since
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'population'
    WHERE l.doc <> '{}'),
-month AS MATERIALIZED (
-  SELECT d.*, m.month FROM due d CROSS JOIN (
-      SELECT substr(today(), 1, 7) AS month
-      UNION ALL SELECT substr(date(today(), 'start of month', '-1 day'), 1, 7)) m
-   WHERE substr(d.since, 1, 7) <= m.month),
 counted AS MATERIALIZED (
   SELECT subject, month, day, row_number() OVER (PARTITION BY subject, month ORDER BY start) AS k
     FROM (
@@ -21,10 +16,17 @@ counted AS MATERIALIZED (
              substr(date(upper(r.body ->> '$.data.start'), '+8 hours'), 1, 7) AS month
         FROM due d CROSS JOIN stored_record r
        WHERE r.subject = d.subject AND r.form = 'visit.household'
-         AND r.hlc >= (strftime('%s', today(), 'start of month', '-1 month') - 28800) * 1000 << 16
          AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none'
          AND unixepoch(upper(r.body ->> '$.data.end')) - unixepoch(upper(r.body ->> '$.data.start'))
              >= coalesce(param('visit.counted_min'), 20) * 60)),
+month AS MATERIALIZED (
+  SELECT d.*, m.month FROM due d CROSS JOIN (
+      SELECT substr(today(), 1, 7) AS month
+      UNION ALL SELECT substr(date(today(), 'start of month', '-1 day'), 1, 7)) m
+   WHERE substr(d.since, 1, 7) <= m.month
+  UNION
+  SELECT d.*, v.month FROM due d CROSS JOIN counted v ON v.subject = d.subject
+   WHERE v.k = d.need AND v.month BETWEEN substr(d.since, 1, 7) AND substr(today(), 1, 7)),
 told AS MATERIALIZED (
   SELECT m.*, (SELECT v.day FROM counted v
                 WHERE v.subject = m.subject AND v.month = m.month AND v.k = m.need) AS closed,

@@ -380,6 +380,53 @@ Test(derive, a_later_suspicion_counts) {
     county_stop(&c);
 }
 
+static void visit_at(struct county *c, const char *day, const char *lat) {
+    char stamp[40];
+    char data[256];
+    snprintf(stamp, sizeof stamp, "%sT10:00:00+08:00", day);
+    snprintf(data, sizeof data,
+             "{\"mode\":\"in_person\",\"met\":\"head\",\"start\":\"%sT09:00:00+08:00\","
+             "\"end\":\"%sT09:40:00+08:00\",\"food_ok\":true,\"clothing_ok\":true}",
+             day, day);
+    record(c, "visit.household", HOUSEHOLD, stamp, "C-00412", data);
+    run_fmt(c,
+            "UPDATE record SET body = json_set(body, '$.gps', json('{\"lat\":%s,\"lng\":116.2}'))"
+            " WHERE rec = (SELECT max(rec) FROM record)",
+            lat);
+}
+
+/* A visit recorded far from the village asks for a look at the data, until one is recorded near. */
+Test(derive, far_visits_are_asked_about) {
+    struct county c;
+    county_start(&c);
+    household(&c, HOUSEHOLD, "exited", "[]");
+    visit_at(&c, "2019-06-03", "30.5");
+    derive_all(&c);
+    eq(task(&c, "state", "T-Q1-" HOUSEHOLD "-2019-06"), ""); /* nobody knows where the village is */
+    entity(&c, "division", VILLAGE, VILLAGE, "{\"lat\":30.4,\"lng\":116.2}");
+    next_day(&c, "2019-06-13");
+    eq(task(&c, "state || opened || due", "T-Q1-" HOUSEHOLD "-2019-06"),
+       "open2019-06-032019-06-10");
+    visit_at(&c, "2019-06-13", "30.42"); /* 2.2 km */
+    derive_all(&c);
+    eq(task(&c, "state || closed", "T-Q1-" HOUSEHOLD "-2019-06"), "closed2019-06-13");
+    county_stop(&c);
+}
+
+/* A month that had its visit stays closed; it is not called off when it is long ago. */
+Test(derive, visited_months_stay_closed) {
+    struct county c;
+    county_start(&c);
+    household(&c, HOUSEHOLD, "exited", "[]");
+    visit_at(&c, "2019-06-12", "30.4");
+    derive_all(&c);
+    next_day(&c, "2019-10-01");
+    eq(task(&c, "state || gone", "T-V1-" HOUSEHOLD "-2019-06"), "closed");
+    eq(task(&c, "state", "T-V1-" HOUSEHOLD "-2019-09"), "open");
+    eq(task(&c, "state", "T-V1-" HOUSEHOLD "-2019-07"), "");
+    county_stop(&c);
+}
+
 /* Buildings without an owner belong to no household. */
 Test(derive, no_household_no_count) {
     struct county c;
