@@ -69,8 +69,9 @@ seen AS MATERIALIZED (
          max(kind IN ('screen', 'appraise')) AS inspected
     FROM ev GROUP BY subject),
 screened AS MATERIALIZED (
-  SELECT subject, suspected, max(hlc) AS hlc FROM ev WHERE kind = 'screen' AND use = 'resident'
-   GROUP BY subject),
+  SELECT subject, suspected, hlc FROM (
+    SELECT *, row_number() OVER (PARTITION BY subject ORDER BY hlc DESC, id DESC) AS k
+      FROM ev WHERE kind = 'screen' AND use = 'resident') WHERE k = 1),
 home AS MATERIALIZED (
   SELECT c.subject, e.place, json_array_length(e.doc, '$.focus') > 0 AS focus
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
@@ -113,8 +114,9 @@ SELECT s.subject, 'house', NULL, NULL, NULL, json_object('first', s.first, 'epis
                json_object('name', 'main', 'due',
                  min(stop, max(next, date(found, '+' || max(span * 75 / 100, 0) || ' days')))),
                json_object('name', 'accept', 'due', min(stop, max(next, accept)))) END))
-      FROM planned p WHERE p.subject = s.subject), 'holes', (
+      FROM (SELECT * FROM planned p WHERE p.subject = s.subject ORDER BY p.bld, p.found, p.cause)),
+    'holes', (
     SELECT json_group_array(json_object('bld', bld, 'cycle', cycle, 'opened', day, 'closed', closed,
                                         'cause', id_text(id)))
-      FROM hole o WHERE o.subject = s.subject AND o.hole))
+      FROM (SELECT * FROM hole o WHERE o.subject = s.subject AND o.hole ORDER BY o.bld, o.day, o.id)))
   FROM seen s

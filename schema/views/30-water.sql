@@ -60,6 +60,7 @@ SELECT h.subject, 'water.left', h.place, l.num, NULL, '{}'
  WHERE h.target AND NOT coalesce(h.valid AND h.safe, 0)
 UNION ALL
 SELECT p.subject, 'water', NULL, NULL, NULL,
-       json_group_array(json_object('cycle', p.ep, 'found', p.found, 'cause', id_text(p.cause),
-                                    'closed', p.closed))
+       (SELECT json_group_array(json_object('cycle', ep, 'found', found, 'cause', id_text(cause),
+                                            'closed', closed))
+          FROM (SELECT * FROM episode o WHERE o.subject = p.subject ORDER BY o.ep))
   FROM episode p GROUP BY p.subject

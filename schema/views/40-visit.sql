@@ -46,8 +46,10 @@ seen AS MATERIALIZED (
          AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none')
    WHERE k = 1)
 SELECT subject, 'visit' AS name, place, sum(month = substr(today(), 1, 7) AND closed IS NOT NULL) AS num,
-       1 AS den, json_group_array(json_object('month', month, 'n', n, 'closed', closed)) AS doc
-  FROM told GROUP BY subject
+       1 AS den,
+       (SELECT json_group_array(json_object('month', month, 'n', n, 'closed', closed))
+          FROM (SELECT * FROM told t WHERE t.subject = d.subject ORDER BY t.month)) AS doc
+  FROM told d GROUP BY subject
 UNION ALL
 SELECT subject, 'check.food', NULL, NULL, NULL,
        json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN food THEN 'ok' ELSE 'gap' END, 'day', day)
