@@ -247,6 +247,8 @@ static struct fact *declare_fact(struct loader *l, const char *name, const json_
     bool required = json_is_true(json_object_get(schema, "x-required"));
     if (fact) {
         fact->required = fact->required || required;
+        if (allows_null(schema) && !allows_null(fact->schema))
+            fact->schema = schema; /* what feeds a fact need not be able to clear it */
         if (fact->sensitivity == sensitivity)
             return fact;
         fail(l, "another form gives this fact another x-class: ", name);

@@ -205,6 +205,22 @@ Test(form, finds_forms_roles_and_facts) {
     form_catalog_destroy(c);
 }
 
+/* A form that feeds a fact need not be able to clear it; the catalogue tells of the one that is. */
+Test(form, a_fact_that_one_form_can_clear_may_be_cleared) {
+    struct err e = {0};
+    put("forms/a.feed.1.json",
+        "{\"x-form\":\"a.feed\",\"x-version\":1,\"x-label\":{\"zh\":\"喂\","
+        "\"en\":\"feed\"},\"x-kind\":\"event\",\"x-roles\":[\"HL\"],"
+        "\"x-subject\":[\"household\"],\"x-class\":\"L2\",\"properties\":{"
+        "\"mu\":{" LABEL ",\"x-fact\":\"farmland_mu\",\"type\":\"number\"}}}");
+    put("forms/t.one.1.json", rich);
+    struct form_catalog *c = form_catalog_load(dir, &e);
+    cr_assert(c, "%s", e.msg);
+    const struct fact *mu = form_fact_find(c, "household", "farmland_mu");
+    cr_expect(json_is_array(json_object_get(mu->schema, "type")));
+    form_catalog_destroy(c);
+}
+
 Test(form, lists_the_facts_that_data_writes) {
     struct form_catalog *c = loaded(rich);
     const struct form *f = form_at(c, 0);
