@@ -243,6 +243,218 @@ void pen_assignment(const struct pen *p, const char *cadre, struct buf *out) {
     buf_add_char(out, '}');
 }
 
+/* ---- surveys and checks --------------------------------------------------------------------- */
+
+void pen_relocation(const struct pen *p, struct buf *out) {
+    static const char *const measures[] = {"industry", "employment", "social"};
+    unsigned persons = between(p, 1, 6);
+    buf_add_fmt(out, "{\"moved_year\":%u,\"persons\":%u,\"site\":\"%s\",\"area_m2\":%u",
+                between(p, 2016, 2018), persons, chance(p, 70) ? "central" : "scattered",
+                persons * between(p, 18, 26));
+    buf_add_fmt(out, ",\"self_paid_yuan\":%u,\"debt_yuan\":%u,\"quality_ok\":%s,\"moved_in\":%s",
+                between(p, 0, 11) * 1000, chance(p, 5) ? 5000u : 0u, truth(p, 97), truth(p, 97));
+    buf_add_fmt(out, ",\"old_house\":\"%s\",\"follow_up\":[\"%s\"],\"utilities_ok\":%s",
+                chance(p, 80) ? "demolished" : "kept", PICK(p, measures), truth(p, 95));
+    buf_add_fmt(out, ",\"satisfied\":%u", between(p, 2, 5));
+    add_photos(p, 1, out);
+    buf_add_char(out, '}');
+}
+
+void pen_environment(const struct pen *p, struct buf *out) {
+    bool none = chance(p, 3);
+    buf_add_fmt(out, "{\"outdoor\":%s,\"indoor\":%s,\"toilet_clean\":%s,\"personal\":%s",
+                truth(p, 90), truth(p, 90), none ? "false" : truth(p, 85), truth(p, 95));
+    buf_add_fmt(out, ",\"furniture\":%s,\"goods\":%s,\"toilet\":\"%s\",\"helped\":%s", truth(p, 90),
+                truth(p, 85),
+                none            ? "none"
+                : chance(p, 75) ? "sanitary"
+                                : "dry",
+                truth(p, 50));
+    add_photos(p, 2, out);
+    buf_add_char(out, '}');
+}
+
+void pen_village_environment(const struct pen *p, struct buf *out) {
+    char day[11];
+    date_format(p->day, day);
+    buf_add_fmt(out, "{\"month\":\"%.7s\",\"ponds\":%u,\"waste_t\":%u.5,\"clutter\":%u", day,
+                between(p, 0, 9), between(p, 1, 30), between(p, 0, 20));
+    buf_add_fmt(out, ",\"billboards\":%u,\"idle_m2\":%u,\"habit_sessions\":%u,\"cleaning_rule\":%s",
+                between(p, 0, 30), between(p, 0, 500), between(p, 0, 4), truth(p, 95));
+    buf_add_fmt(out, ",\"cleaners\":%u,\"sewage_hh\":%u,\"sanitary_hh\":%u", between(p, 1, 8),
+                between(p, 50, 150), between(p, 200, 300));
+    buf_add_fmt(out, ",\"chiefs\":{\"river\":1,\"lake\":0,\"pond\":%u,\"forest\":%u}",
+                between(p, 3, 8), between(p, 1, 3));
+    add_photos(p, 3, out);
+    buf_add_char(out, '}');
+}
+
+void pen_education(const struct pen *p, struct buf *out, const char *ret_facts[PEN_FACTS_MAX + 1]) {
+    static const char *const kinds[] = {"primary", "junior", "senior"};
+    ret_facts[0] = "student";
+    ret_facts[1] = ret_facts[2] = NULL;
+    if (chance(p, 3)) {
+        buf_add_str(out, "{\"student\":\"not_student\",\"dropout\":true,\"reason\":\"厌学\","
+                         "\"unfit_health\":false}");
+        return;
+    }
+    ret_facts[1] = "school";
+    buf_add_fmt(out,
+                "{\"student\":\"%s\",\"school\":\"示例第%u学校\",\"dropout\":false,"
+                "\"unfit_health\":false,\"aid_yuan\":%u}",
+                PICK(p, kinds), between(p, 1, 9), between(p, 0, 8) * 125);
+}
+
+void pen_medical(const struct pen *p, const char *person, struct buf *out) {
+    char day[11];
+    date_format(p->day, day);
+    buf_add_fmt(out,
+                "{\"year\":%.4s,\"members\":[{\"person\":\"%s\",\"insured\":%s,\"major_ill\":%s,"
+                "\"chronic_card\":%s,\"doctor_signed\":%s}],\"oop_yuan\":%u}",
+                day, person, truth(p, 97), truth(p, 5), truth(p, 15), truth(p, 90),
+                between(p, 0, 60) * 100);
+}
+
+void pen_income(const struct pen *p, struct buf *out) {
+    char day[11];
+    date_format(p->day, day);
+    unsigned business = between(p, 0, 80) * 100;
+    buf_add_fmt(out, "{\"year\":%.4s,\"wage\":%u,\"business\":%u,\"property\":%u,\"transfer\":%u",
+                day, between(p, 0, 250) * 100, business, between(p, 0, 5) * 100,
+                between(p, 5, 60) * 100);
+    buf_add_fmt(out, ",\"business_cost\":%u,\"persons\":%u,\"signed\":%s}", business / 3,
+                between(p, 1, 6), truth(p, 95));
+}
+
+void pen_job(const struct pen *p, struct buf *out, const char *ret_facts[PEN_FACTS_MAX + 1]) {
+    static const char *const places[] = {"none", "town", "county", "province", "outside"};
+    ret_facts[0] = "work_place";
+    ret_facts[1] = NULL;
+    if (chance(p, 25)) {
+        buf_add_str(out,
+                    "{\"able\":false,\"now\":\"none\",\"wants_job\":false,\"training\":\"none\"}");
+        return;
+    }
+    buf_add_fmt(out,
+                "{\"able\":true,\"now\":\"%s\",\"income_month\":%u,\"wants_job\":%s,"
+                "\"training\":\"%s\",\"measure\":\"推荐扶贫车间\"}",
+                PICK(p, places), between(p, 0, 40) * 100, truth(p, 60),
+                chance(p, 50) ? "order" : "none");
+}
+
+void pen_measure(const struct pen *p, struct buf *out) {
+    static const char *const chains[] = {"park", "leading_firm", "coop", "big_farmer", "self"};
+    char day[11];
+    date_format(p->day, day);
+    buf_add_fmt(out, "{\"year\":%.4s", day);
+    if (chance(p, 60))
+        buf_add_fmt(out, ",\"type\":\"industry\",\"chain\":\"%s\"", PICK(p, chains));
+    else
+        buf_add_str(out, ",\"type\":\"employment\"");
+    buf_add_fmt(
+        out,
+        ",\"text\":\"入股茶叶合作社\",\"yuan\":%u,\"source\":\"财政专项\",\"due\":\"%.4s-10-31\"}",
+        between(p, 1, 50) * 100, day);
+}
+
+void pen_opinion(const struct pen *p, const char *household, struct buf *out) {
+    static const char *const kinds[] = {"poor", "exited", "non_poor", "cadre"};
+    const char *kind = PICK(p, kinds);
+    buf_add_fmt(out, "{\"resp\":\"%s\"", kind);
+    if (kind[0] != 'c')
+        buf_add_fmt(out, ",\"hh\":\"%s\",\"help\":%u,\"env\":%u,\"water\":%u", household,
+                    between(p, 2, 5), between(p, 2, 5), between(p, 2, 5));
+    buf_add_fmt(out, ",\"known\":%u,\"asked\":10,\"effect\":%u,\"exit_fair\":%u,\"recognise\":%s}",
+                between(p, 4, 10), between(p, 2, 5), between(p, 2, 5), truth(p, 93));
+}
+
+/* A step that the role may take. */
+void pen_exit(const struct pen *p, struct buf *out) {
+    char day[11], notice[11];
+    date_format(p->day, day);
+    date_format(p->day + 7, notice);
+    buf_add_fmt(out, "{\"year\":%.4s,\"date\":\"%s\"", day, day);
+    if (p->role[0] == 'T')
+        buf_add_str(out, ",\"step\":\"mark\"}");
+    else if (p->role[0] == 'C')
+        buf_add_str(out, ",\"step\":\"announce\",\"objections\":0}");
+    else if (chance(p, 25))
+        buf_add_fmt(out, ",\"step\":\"review\",\"votes_for\":%u,\"votes_all\":40}",
+                    between(p, 21, 40));
+    else if (chance(p, 33))
+        buf_add_str(out, ",\"step\":\"verify\"}");
+    else if (chance(p, 50))
+        buf_add_str(out, ",\"step\":\"agree\",\"signed\":true}");
+    else
+        buf_add_fmt(out, ",\"step\":\"notice\",\"notice_to\":\"%s\"}", notice);
+}
+
+static void add_village_step(const struct pen *p, const char *village, struct buf *out) {
+    static const char *const categories[] = {"road", "water", "industry", "public"};
+    if (chance(p, 50))
+        buf_add_fmt(out, ",\"step\":\"village_meeting\",\"attendees\":40,\"agree\":%u}",
+                    between(p, 21, 40));
+    else
+        buf_add_fmt(out,
+                    ",\"step\":\"declared\",\"name\":\"示例项目%u\",\"cat\":\"%s\",\"div\":\"%s\","
+                    "\"yuan\":%u,\"hh_served\":%u}",
+                    between(p, 1, 99), PICK(p, categories), village, between(p, 1, 90) * 10000,
+                    between(p, 10, 300));
+}
+
+/* A step that the role may take. */
+void pen_project(const struct pen *p, const char *village, struct buf *out) {
+    char day[11], notice[11];
+    date_format(p->day, day);
+    date_format(p->day + 10, notice);
+    buf_add_fmt(out, "{\"date\":\"%s\"", day);
+    if (p->role[0] == 'V')
+        add_village_step(p, village, out);
+    else if (p->role[0] == 'T')
+        buf_add_str(out, ",\"step\":\"reviewed\"}");
+    else if (p->role[0] == 'S')
+        buf_add_fmt(out, ",\"step\":\"accepted\",\"spent_yuan\":%u}", between(p, 1, 90) * 10000);
+    else if (chance(p, 50))
+        buf_add_str(out, ",\"step\":\"approved\",\"yuan\":500000,\"funds\":{\"财政专项\":500000}}");
+    else
+        buf_add_fmt(out, ",\"step\":\"noticed\",\"notice_to\":\"%s\"}", notice);
+}
+
+void pen_village_facts(const struct pen *p, struct buf *out) {
+    unsigned groups = between(p, 8, 20);
+    buf_add_fmt(out, "{\"set\":{\"groups\":%u,\"groups_road\":%u,\"clinic\":%s,\"doctors\":%u",
+                groups, groups - between(p, 0, 2), truth(p, 95), between(p, 0, 2));
+    buf_add_fmt(out, ",\"collective_income_yuan\":%u,\"industry\":[\"茶叶\"]}}",
+                between(p, 10, 200) * 1000);
+}
+
+void pen_archive(const struct pen *p, struct buf *out) {
+    buf_add_str(out, "{\"present\":[\"handbook\",\"register\"");
+    buf_add_fmt(out, "%s%s],\"mismatches\":[", chance(p, 80) ? ",\"plan\"" : "",
+                chance(p, 60) ? ",\"income_sheet\"" : "");
+    if (chance(p, 10))
+        buf_add_str(out, "{\"field\":\"members\",\"archive\":\"5\",\"system\":\"4\"}");
+    buf_add_str(out, "]}");
+}
+
+void pen_activity(const struct pen *p, struct buf *out) {
+    static const char *const kinds[] = {"post_day", "night_school", "publicity", "council"};
+    buf_add_fmt(out, "{\"kind\":\"%s\",\"people\":%u,\"text\":\"茶叶技术夜校\"", PICK(p, kinds),
+                between(p, 1, 80));
+    add_day(p, "date", between(p, 0, 3), out);
+    buf_add_char(out, '}');
+}
+
+void pen_dispatch(const struct pen *p, const char *unit, const char *cadre, struct buf *out) {
+    char day[11], due[11];
+    date_format(p->day, day);
+    date_format(p->day + (int32_t)between(p, 5, 30), due);
+    buf_add_fmt(out, "{\"kind\":\"%s\",\"period\":\"%.7s\",\"title\":\"示例事项\"",
+                chance(p, 60) ? "list\",\"list\":\"township" : "random", day);
+    buf_add_fmt(out, ",\"duty_unit\":\"%s\",\"duty_cadre\":\"%s\",\"due\":\"%s\",\"target\":%u}",
+                unit, cadre, due, between(p, 1, 30));
+}
+
 void pen_nonsense(const struct pen *p, struct buf *out) {
     static const char *const wrong[] = {"{}", "{\"no_such_member\":1}", "{\"state\":7,\"op\":[]}",
                                         "{\"mode\":\"by_owl\",\"set\":{\"farmland_mu\":\"many\"}}"};

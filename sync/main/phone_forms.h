@@ -37,6 +37,25 @@ void pen_task(const struct pen *p, const char *reply, struct buf *data);
 void pen_review(const struct pen *p, struct buf *data);
 void pen_void(const struct pen *p, bool restore, struct buf *data);
 void pen_assignment(const struct pen *p, const char *cadre, struct buf *data);
+void pen_relocation(const struct pen *p, struct buf *data);
+void pen_environment(const struct pen *p, struct buf *data);
+void pen_village_environment(const struct pen *p, struct buf *data);
+void pen_education(const struct pen *p, struct buf *data, const char *ret_facts[PEN_FACTS_MAX + 1]);
+/* person: id of a member, the one that the check lists. */
+void pen_medical(const struct pen *p, const char *person, struct buf *data);
+void pen_income(const struct pen *p, struct buf *data);
+void pen_job(const struct pen *p, struct buf *data, const char *ret_facts[PEN_FACTS_MAX + 1]);
+void pen_measure(const struct pen *p, struct buf *data);
+/* household: id of the respondent's. */
+void pen_opinion(const struct pen *p, const char *household, struct buf *data);
+/* A step that the role may take, of a household. */
+void pen_exit(const struct pen *p, struct buf *data);
+/* A step that the role may take; village: 12 digits. */
+void pen_project(const struct pen *p, const char *village, struct buf *data);
+void pen_village_facts(const struct pen *p, struct buf *data);
+void pen_archive(const struct pen *p, struct buf *data);
+void pen_activity(const struct pen *p, struct buf *data);
+void pen_dispatch(const struct pen *p, const char *unit, const char *cadre, struct buf *data);
 /* Data that no form takes, in one of several ways. */
 void pen_nonsense(const struct pen *p, struct buf *data);
 

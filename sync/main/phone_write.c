@@ -180,6 +180,106 @@ static bool assignment(struct phone *p, struct draft *d) {
     return true;
 }
 
+static bool relocation(struct phone *p, struct draft *d) {
+    pen_relocation(&d->pen, &d->data);
+    return household(p, d);
+}
+
+static bool environment(struct phone *p, struct draft *d) {
+    pen_environment(&d->pen, &d->data);
+    return household(p, d);
+}
+
+/* The village of one of its households. */
+static bool village(struct phone *p, struct draft *d) {
+    bool found = household(p, d) && cut_subject(d, 1);
+    d->about = NULL;
+    return found;
+}
+
+static bool village_environment(struct phone *p, struct draft *d) {
+    pen_village_environment(&d->pen, &d->data);
+    return village(p, d);
+}
+
+static bool education(struct phone *p, struct draft *d) {
+    pen_education(&d->pen, &d->data, d->facts);
+    return subject_of_kind(p, d, KIND_PERSON);
+}
+
+static bool medical(struct phone *p, struct draft *d) {
+    if (!subject_of_kind(p, d, KIND_PERSON))
+        return false;
+    pen_medical(&d->pen, d->subject, &d->data);
+    d->about = NULL;
+    return cut_subject(d, 3);
+}
+
+static bool income(struct phone *p, struct draft *d) {
+    pen_income(&d->pen, &d->data);
+    return household(p, d);
+}
+
+static bool job(struct phone *p, struct draft *d) {
+    pen_job(&d->pen, &d->data, d->facts);
+    return subject_of_kind(p, d, KIND_PERSON);
+}
+
+static bool measure(struct phone *p, struct draft *d) {
+    pen_measure(&d->pen, &d->data);
+    return household(p, d);
+}
+
+static bool opinion(struct phone *p, struct draft *d) {
+    if (!household(p, d))
+        return false;
+    pen_opinion(&d->pen, d->subject, &d->data);
+    d->about = NULL;
+    return cut_subject(d, 1);
+}
+
+static bool exit_step(struct phone *p, struct draft *d) {
+    pen_exit(&d->pen, &d->data);
+    return household(p, d);
+}
+
+/* Projects are numbered by the county; phones know them by their papers. */
+static bool project(struct phone *p, struct draft *d) {
+    if (!village(p, d))
+        return false;
+    pen_project(&d->pen, d->subject, &d->data);
+    snprintf(d->subject, sizeof d->subject, "P-2019-%04u", rng_below(&p->rng, 200));
+    return true;
+}
+
+static bool village_facts(struct phone *p, struct draft *d) {
+    pen_village_facts(&d->pen, &d->data);
+    return village(p, d);
+}
+
+static bool archive(struct phone *p, struct draft *d) {
+    pen_archive(&d->pen, &d->data);
+    return household(p, d);
+}
+
+static bool activity(struct phone *p, struct draft *d) {
+    pen_activity(&d->pen, &d->data);
+    return village(p, d);
+}
+
+static bool dispatch(struct phone *p, struct draft *d) {
+    const struct phone_world *w = p->world;
+    char unit[16];
+    if (!village(p, d))
+        return false;
+    snprintf(unit, sizeof unit, "U-T%.3s", d->subject + 6);
+    pen_dispatch(&d->pen, unit,
+                 w->helper_count ? w->helpers[rng_below(&p->rng, (uint32_t)w->helper_count)]
+                                 : p->options.author,
+                 &d->data);
+    return true;
+}
+
 static const struct choice {
     const char *roles, *form;
     unsigned weight;
@@ -200,6 +300,21 @@ static const struct choice {
     {"TW CO", "record.review", 8, review},
     {"HL VO VT UN TW SI CT CO DI SE", "record.void", 1, withdrawal},
     {"TW CO", "assign.set", 1, assignment},
+    {"HL VO VT SI", "lookback.relocation", 3, relocation},
+    {"HL VO VT", "inspect.env", 8, environment},
+    {"VO VT TW", "inspect.env_village", 2, village_environment},
+    {"HL VO SI TW", "check.education", 3, education},
+    {"HL VO SI", "check.medical", 3, medical},
+    {"HL VO", "check.income", 4, income},
+    {"HL VO VT", "need.job", 4, job},
+    {"HL VO VT UN", "measure.plan", 4, measure},
+    {"CT SI CO", "survey.opinion", 3, opinion},
+    {"VO VT TW CO", "exit.step", 2, exit_step},
+    {"VO TW CO SI", "project.step", 2, project},
+    {"VO VT TW", "village.survey", 2, village_facts},
+    {"HL VO TW", "archive.check", 3, archive},
+    {"VT VO UN CO", "activity.log", 3, activity},
+    {"CO TW", "dispatch.order", 2, dispatch},
 };
 
 #define CHOICES (sizeof choices / sizeof *choices)
