@@ -562,6 +562,41 @@ class Records(ContractCase):
         self.assertEqual([(e["code"], e.get("name")) for e in answer["errors"]],
                          [("check", "covert_conduct")])
 
+    def test_steps_belong_to_roles(self):
+        """A household is marked by its township, a village by the county; a project goes up step by
+        step; an order is given inside one's own area."""
+        day = "2019-06-12"
+        co = self.county.phone("C-00001")
+        project = "P-2019-0900"
+        mark = {"year": 2019, "step": "mark", "date": day}
+        order = {"kind": "random", "period": "2019-06", "title": "示例事项", "duty_unit": "U-T104",
+                 "duty_cadre": "C-00412", "due": "2019-06-30"}
+        approved = {"step": "approved", "date": day, "yuan": 5000, "funds": {"财政专项": 5000}}
+        survey = {"set": {"poor_village": True}}
+        step, scope = ("role_field", "/data/step"), ("out_of_scope", "/subject")
+        for phone, form, subject, data, error in [
+                (self.vo, "exit.step", HOUSE, mark, step),
+                (co, "exit.step", HOUSE, mark, step),
+                (self.tw, "exit.step", HOUSE, mark, None),
+                (self.tw, "exit.step", VILLAGE, mark, step),
+                (co, "exit.step", VILLAGE, mark, None),
+                (self.vo, "project.step", project, {"step": "reviewed", "date": day}, step),
+                (self.tw, "project.step", project, {"step": "reviewed", "date": day}, None),
+                (self.tw, "project.step", project, approved, step),
+                (co, "project.step", project, approved, None),
+                (self.tw, "dispatch.order", "340825000000", order, scope),
+                (self.tw, "dispatch.order", "340825105000", order, scope),
+                (self.tw, "dispatch.order", "340825104000", order, None),
+                (co, "dispatch.order", "340825000000", order, None),
+                (self.vo, "village.survey", VILLAGE, survey, ("role_field", "/data/set/poor_village")),
+                (self.tw, "village.survey", VILLAGE, survey, None)]:
+            with self.subTest(form=form, subject=subject, by=phone.by):
+                answer = phone.send(phone.record(form, subject, data))
+                if error:
+                    self.assertErrors(answer, "held", error)
+                else:
+                    self.assertEqual(answer["outcome"], "stored", answer)
+
     def test_out_of_scope(self):
         r = self.vo.facts(self.county.household(village="340825104200"), farmland_mu=1)
         self.assertErrors(self.vo.send(r), "held", ("out_of_scope", "/subject"))
