@@ -15,14 +15,22 @@ static bool cut_number(char *text) {
     return true;
 }
 
-/* Cuts "-bNN" off the end if it is there. */
-static void cut_part(char *text) {
+/* Cuts a task's part, letters and digits ("-b01", "-reg"), off the end. */
+static bool cut_part(char *text) {
     char *dash = strrchr(text, '-');
-    if (dash && dash[1] == 'b' && strlen(dash) == 4)
-        *dash = '\0';
+    const char *p = dash ? dash + 1 : "";
+    size_t letters = strspn(p, "abcdefghijklmnopqrstuvwxyz");
+    if (letters == 0 || p[letters + strspn(p + letters, "0123456789")] != '\0')
+        return false;
+    *dash = '\0';
+    return true;
 }
 
-/* The subject inside a task id `{rule}-{subject}[-bNN]-{cycle}` (protocol §9). */
+static bool is_subject(const char *text, struct subject *ret) {
+    return subject_parse(text, strlen(text), ret) && !(ret->kinds & SUBJECT_TASK);
+}
+
+/* The subject inside a task id `{rule}-{subject}[-{part}]-{cycle}` (protocol §9). */
 static bool task_subject(const char *task, char *out, struct subject *ret) {
     const char *dash = strchr(task, '-');
     const char *rest = dash ? strchr(dash + 1, '-') : NULL;
@@ -33,8 +41,7 @@ static bool task_subject(const char *task, char *out, struct subject *ret) {
         snprintf(out, SUBJECT_SIZE_MAX + 1, "%s", rest + 1);
         if (!cut_number(out) || (numbers == 2 && !cut_number(out)))
             return false;
-        cut_part(out);
-        if (subject_parse(out, strlen(out), ret) && !(ret->kinds & SUBJECT_TASK))
+        if (is_subject(out, ret) || (cut_part(out) && is_subject(out, ret)))
             return true;
     }
     return false;

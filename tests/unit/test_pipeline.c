@@ -6,6 +6,7 @@
 #include "hlc.h"
 #include "merge.h"
 #include "pipeline.h"
+#include "place.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -406,5 +407,32 @@ Test(entity, its_class_is_that_of_its_form) {
     server_open(&s);
     cr_assert_eq(ask(&s, "SELECT count(*) FROM entity WHERE kind = 'person' AND class = 2"), 4);
     cr_assert_eq(ask(&s, "SELECT count(*) FROM entity WHERE kind <> 'person' AND class <> 1"), 0);
+    server_close(&s);
+}
+
+/* ---------------------------------------------------------------- where a record belongs */
+
+Test(place, a_task_belongs_where_its_subject_does) {
+    static const struct {
+        const char *task, *subject, *code;
+    } cases[] = {
+        {"T-V1-340825104299-03-0017-2019-06", "340825104299-03-0017", "340825104299"},
+        {"T-H1-340825104299-03-0017-1", "340825104299-03-0017", "340825104299"},
+        {"T-H2-340825104299-03-0017-b01-2", "340825104299-03-0017", "340825104299"},
+        {"T-Q1-340825104299-03-0017-02-reg-1", "340825104299-03-0017-02", "340825104299"},
+        {"T-V2-340825104299-1", "340825104299", "340825104299"},
+        {"T-F1-0189a3b2-1c00-7abc-8def-abcdef012345-1", "0189a3b2-1c00-7abc-8def-abcdef012345", ""},
+        {"T-Q1-nothing-reg-1", "T-Q1-nothing-reg-1", ""},
+    };
+    struct server s;
+    server_open(&s);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct subject parsed;
+        struct place where;
+        subject_parse(cases[i].task, strlen(cases[i].task), &parsed);
+        place_resolve(s.core, cases[i].task, &parsed, &where);
+        cr_expect_str_eq(where.subject, cases[i].subject, "%s", cases[i].task);
+        cr_expect_str_eq(where.code, cases[i].code, "%s", cases[i].task);
+    }
     server_close(&s);
 }
