@@ -15,7 +15,7 @@
 #define CURSOR_SIZE_MAX 256                 /* a pull cursor, ASCII bytes */
 #define INTAKE_MESSAGES_MAX 2048            /* messages taken in and not yet committed */
 #define INTAKE_SIZE_MAX (2u * 1024 * 1024)  /* their bytes */
-#define COMMIT_RECORDS_MAX 1024              /* records in one group commit */
+#define COMMIT_RECORDS_MAX 1024             /* records in one group commit */
 #define PRINCIPAL_SIZE_MAX 40               /* d-…, r-…, m-… */
 
 #endif
