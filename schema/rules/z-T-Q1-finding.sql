@@ -51,5 +51,6 @@ SELECT subject AS root, subject, doc ->> '$.place' AS place,
                 WHEN 'order' THEN 'Check the data: out of order'
                 ELSE 'Check the data: the task is not theirs to change' END AS title_en,
        coalesce(role, '') AS assignee_role, author AS assignee, 'TW' AS verifier_role,
-       iif(doc ->> '$.covert', 5, 1) AS class
+       iif(doc ->> '$.covert', 5, 1) AS class,
+       iif(doc ->> '$.covert' AND doc ->> '$.told', doc ->> '$.unit', '') AS audience
   FROM idle

@@ -13,13 +13,15 @@
 -- time (which the county released, see the form) is given twice and never past the stop. The finding
 -- keeps the id and day of its first report; what it says is its newest amendment.
 WITH RECURSIVE
-version(subject, form, id, day) AS (
-  SELECT c.subject, r.form, r.id, hlc_day(r.hlc) FROM changed c
+version(subject, form, id, day, about, author) AS (
+  SELECT c.subject, r.form, r.id, hlc_day(r.hlc), r.subject, r.author FROM changed c
     CROSS JOIN record r ON r.id = id_blob(c.subject)
    WHERE r.form IN ('finding.report', 'house.work') AND r.outcome = 1 AND r.amends IS NULL
   UNION
-  SELECT v.subject, v.form, r.id, v.day FROM version v CROSS JOIN record r ON r.amends = v.id
-   WHERE r.form = v.form AND r.outcome = 1),
+  SELECT v.subject, v.form, r.id, v.day, v.about, v.author
+    FROM version v CROSS JOIN record r ON r.amends = v.id
+   WHERE r.form = v.form AND r.subject = v.about AND r.author = v.author AND r.effect <> -2
+     AND r.outcome = 1),
 newest AS MATERIALIZED (
   SELECT v.subject, v.form, v.day, r.subject AS about, substr(r.subject, 1, 12) AS place,
          r.class = 5 AS covert, r.body -> '$.data' AS data, max(r.hlc)
@@ -30,7 +32,7 @@ report AS MATERIALIZED (
     FROM newest WHERE form = 'finding.report'
   UNION ALL
   SELECT subject, day, about, place, 0, 'inspect', 'funds', 'mid',
-         printf('负债建设:%d号房负债%d元', data ->> '$.bld', data ->> '$.debt_yuan'),
+         printf('负债建设:%d号房', data ->> '$.bld'),
          coalesce((SELECT a.doc ->> '$.unit' FROM entity a
            WHERE a.place = n.place AND +a.kind = 'cadre' AND a.gone = '' AND a.doc ->> '$.active'
              AND a.doc ->> '$.role' = 'VO' ORDER BY a.id LIMIT 1), '')

@@ -259,7 +259,8 @@ static void move_entity(struct core *c, int64_t rowid, const struct entity_row *
     q_int(q, 1, rowid);
     q_text(q, 2, row->place);
     q_text(q, 3, row->subject);
-    q_int(q, 4, store_next_rev(c->store));
+    q_int(q, 4, form_entity_class(c->catalog, row->kind));
+    q_int(q, 5, store_next_rev(c->store));
     q_done(c->store, q);
 }
 
@@ -278,7 +279,8 @@ static void set_entity(struct core *c, int64_t rowid, const struct entity_row *r
 /* Writes what changed of the row that find_entity() found, and ends it. */
 static void replace_entity(struct core *c, sqlite3_stmt *q, const struct entity_row *row) {
     int64_t rowid = sqlite3_column_int64(q, 0);
-    bool moved = strcmp(q_col(q, 4), row->place) != 0 || strcmp(q_col(q, 5), row->subject) != 0;
+    bool moved = strcmp(q_col(q, 4), row->place) != 0 || strcmp(q_col(q, 5), row->subject) != 0 ||
+                 sqlite3_column_int64(q, 8) != form_entity_class(c->catalog, row->kind);
     bool same = equals(q, 1, &row->t->doc) && equals(q, 2, &row->t->seen) &&
                 equals(q, 3, &row->t->conflicts) && sqlite3_column_int(q, 6) == row->registered &&
                 strcmp(q_col(q, 7), row->gone) == 0;

@@ -336,7 +336,12 @@ static void refuse_twins(struct envelope *v, struct verdict *all) {
 /* Held records of this envelope that came before are of its batch too. Returns the batch's id. */
 static const unsigned char *join_batch(struct pipeline *p, const struct envelope *v,
                                        const struct verdict *all) {
-    const unsigned char *batch = v->records[0].id_bytes;
+    /* Named after a record that is of no other batch for good: one stored before may come again. */
+    size_t first = 0;
+    while (all[first].what != TAKE &&
+           !(all[first].what == DUPLICATE && all[first].known.outcome == OUTCOME_HELD))
+        first++;
+    const unsigned char *batch = v->records[first].id_bytes;
     for (size_t i = 0; i < v->count; i++) {
         const struct logged *known = &all[i].known;
         if (all[i].what != DUPLICATE || known->outcome != OUTCOME_HELD)

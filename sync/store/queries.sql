@@ -157,7 +157,7 @@ SELECT r.id, r.hlc, r.author, r.form, r.fv, r.effect, unsealed(r.body)
   WHERE f.kind = ?1 AND f.id = ?2 AND f.facts & ?3 AND r.outcome = 1;
 
 -- name: entity_get
-SELECT rowid, doc, seen, conflicts, place, subject, registered, gone FROM entity
+SELECT rowid, doc, seen, conflicts, place, subject, registered, gone, class FROM entity
   WHERE kind = ?1 AND id = ?2;
 
 -- name: entity_known
@@ -174,7 +174,7 @@ UPDATE entity SET registered = ?2, doc = ?3, seen = ?4, conflicts = ?5, gone = ?
   WHERE rowid = ?1;
 
 -- name: entity_move
-UPDATE entity SET place = ?2, subject = ?3, rev = ?4 WHERE rowid = ?1;
+UPDATE entity SET place = ?2, subject = ?3, class = ?4, rev = ?5 WHERE rowid = ?1;
 
 -- name: tenure_sources
 SELECT e.id, e.doc, min(r.hlc), max(r.hlc)
@@ -353,5 +353,5 @@ DELETE FROM scope WHERE (device, item) IN (
   SELECT device, item FROM scope WHERE removed > 0 AND removed <= ?1 LIMIT ?2);
 
 -- name: prune_refusal
-DELETE FROM refusal WHERE received_ms < ?1 AND refusal IN (
-  SELECT refusal FROM refusal WHERE refusal > 0 ORDER BY refusal LIMIT ?2);
+DELETE FROM refusal WHERE refusal IN (
+  SELECT refusal FROM refusal WHERE received_ms < ?1 ORDER BY refusal LIMIT ?2);

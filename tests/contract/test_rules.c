@@ -562,3 +562,31 @@ Test(rules, cases, .timeout = 600) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         play(&cases[i]);
 }
+
+/* What another says of a finding, by way of his own record that had no effect on it, is not the
+ * finding's newest word. */
+Test(rules, a_finding_is_amended_by_its_author_alone) {
+    static const struct event events[] = {
+        {"finding.report", HH, "2019-07-01T10:00:00+08:00", "C-00030",
+         REPORT("inspect", "high", "U-BF01"), FINDING},
+        {"finding.report", HH, "2019-07-02T10:00:00+08:00", "C-00420",
+         REPORT("inspect", "low", "U-T104"), "016b4a0e-0000-7000-8000-0000000000a1"},
+        {"finding.report", HH, "2019-07-03T10:00:00+08:00", "C-00420",
+         REPORT("inspect", "low", "U-T104"), "016b4a0e-0000-7000-8000-0000000000a2"},
+    };
+    struct county c;
+    county_start(&c);
+    household(&c, HH, "none", "[]");
+    set_today(&c, "2019-07-04");
+    for (size_t i = 0; i < 3; i++)
+        send(&c, &events[i], i);
+    store_exec(c.store, "UPDATE record SET amends = id_blob('" FINDING "'), effect = -2"
+                        " WHERE id = id_blob('016b4a0e-0000-7000-8000-0000000000a1');"
+                        "UPDATE record SET amends = id_blob('016b4a0e-0000-7000-8000-0000000000a1')"
+                        " WHERE id = id_blob('016b4a0e-0000-7000-8000-0000000000a2')");
+    derive_all(&c);
+    cr_expect_str_eq(
+        ask(&c, "SELECT assignee || ' ' || due FROM task WHERE id = 'T-F1-" FINDING "-1'"),
+        "U-BF01 2019-07-08");
+    county_stop(&c);
+}
