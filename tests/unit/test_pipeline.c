@@ -228,6 +228,20 @@ Test(atomic, one_that_was_held_before_holds_the_rest) {
     server_close(&s);
 }
 
+Test(atomic, envelopes_that_share_a_stored_record_wait_apart) {
+    struct server s;
+    server_open(&s);
+    send(&s, "d-0420", "", false, good(1));
+    send(&s, "d-0420", "", true, join(good(1), held(2)));
+    send(&s, "d-0420", "", true, join(good(1), held(3)));
+    cr_assert_eq(ask(&s, "SELECT count(DISTINCT batch) FROM record WHERE outcome = 2"), 2);
+    send(&s, "d-0030", "", false, accept_of(4, 2));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 2), 1);
+    cr_assert_eq(outcome(&s, 3), 2);
+    server_close(&s);
+}
+
 /* ---------------------------------------------------------------- held records */
 
 Test(held, a_review_looks_at_what_it_names) {
@@ -434,5 +448,22 @@ Test(place, a_task_belongs_where_its_subject_does) {
         cr_expect_str_eq(where.subject, cases[i].subject, "%s", cases[i].task);
         cr_expect_str_eq(where.code, cases[i].code, "%s", cases[i].task);
     }
+    server_close(&s);
+}
+
+/* ---------------------------------------------------------------- entities */
+
+Test(entity, its_class_follows_the_forms) {
+    struct server s;
+    char sql[200];
+    server_open(&s);
+    send(&s, "d-0420", "", false, good(1));
+    snprintf(sql, sizeof sql, "SELECT class FROM entity WHERE id = '%s'", households[1]);
+    int64_t said = ask(&s, sql);
+    begin(&s);
+    store_exec(s.core->store, "UPDATE entity SET class = 4"); /* as older forms had it */
+    finish(&s);
+    send(&s, "d-0420", "", false, facts(2, "C-00420", "farmland_mu", "5", 0));
+    cr_assert_eq(ask(&s, sql), said);
     server_close(&s);
 }
