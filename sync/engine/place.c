@@ -18,7 +18,9 @@ static bool cut_number(char *text) {
 /* Cuts a task's part, letters and digits ("-b01", "-reg"), off the end. */
 static bool cut_part(char *text) {
     char *dash = strrchr(text, '-');
-    const char *p = dash ? dash + 1 : "";
+    if (!dash)
+        return false;
+    const char *p = dash + 1;
     size_t letters = strspn(p, "abcdefghijklmnopqrstuvwxyz");
     if (letters == 0 || p[letters + strspn(p + letters, "0123456789")] != '\0')
         return false;
