@@ -52,6 +52,7 @@ CREATE TABLE refusal(
 ) STRICT;
 
 CREATE UNIQUE INDEX refusal_once ON refusal(device, payload_sha256);
+CREATE INDEX refusal_received ON refusal(received_ms);
 
 -- Principals of the broker.
 CREATE TABLE principal(

@@ -354,4 +354,4 @@ DELETE FROM scope WHERE (device, item) IN (
 
 -- name: prune_refusal
 DELETE FROM refusal WHERE refusal IN (
-  SELECT refusal FROM refusal WHERE received_ms < ?1 ORDER BY refusal LIMIT ?2);
+  SELECT refusal FROM refusal WHERE received_ms < ?1 ORDER BY received_ms LIMIT ?2);
