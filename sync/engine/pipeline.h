@@ -25,7 +25,8 @@ bool pipeline_authorised(struct pipeline *p, const char *device, const char *via
 
 /* Looks again at the held records that rows of `dirty` name at the level "held" ('' = all of them,
  * a record, a cadre whose authority changed), takes those rows away and queues receipts for new
- * outcomes. Bounded: call it until it is false, there were none. */
+ * outcomes. One call takes so many rows; of a row that names everything, all that waits. Call it
+ * until it is false: there were none. */
 bool pipeline_review_held(struct pipeline *p);
 
 #endif

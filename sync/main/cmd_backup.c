@@ -57,6 +57,17 @@ static void print_text(const struct app *a, const char *name, const char *value)
     json_decref(doc);
 }
 
+/* The FILE of both commands; NULL after a message. */
+static const char *read_arguments(struct app *a) {
+    const char *file = NULL;
+    const struct argument arguments[] = {{.name = "FILE", .value = &file}, {0}};
+    if (!options_read(a, 1, NULL, arguments))
+        return NULL;
+    if (!a->dir)
+        app_usage(a, "--data DIR is missing");
+    return a->dir ? file : NULL;
+}
+
 /* ---------------------------------------------------------------- backup */
 
 static bool backup(const struct app *a, const char *file, struct err *e) {
@@ -82,12 +93,9 @@ static bool backup(const struct app *a, const char *file, struct err *e) {
 
 int cmd_backup(struct app *a) {
     struct err e = {0};
-    const char *file = NULL;
-    const struct argument arguments[] = {{.name = "FILE", .value = &file}, {0}};
-    if (!options_read(a, 1, NULL, arguments))
+    const char *file = read_arguments(a);
+    if (!file)
         return 2;
-    if (!a->dir)
-        return app_usage(a, "--data DIR is missing");
     if (!app_check_county(a, &e) || !backup(a, file, &e))
         return app_fail(a, &e);
     print_text(a, "file", file);
@@ -186,12 +194,9 @@ int cmd_restore(struct app *a) {
     char epoch[UUID_TEXT_SIZE];
     struct err e = {0};
     struct stat st;
-    const char *file = NULL;
-    const struct argument arguments[] = {{.name = "FILE", .value = &file}, {0}};
-    if (!options_read(a, 1, NULL, arguments))
+    const char *file = read_arguments(a);
+    if (!file)
         return 2;
-    if (!a->dir)
-        return app_usage(a, "--data DIR is missing");
     if (stat(a->dir, &st) != 0)
         err_set(&e, ERR_IO, "--data %s: %s", a->dir, strerror(errno));
     if (err_is_set(&e) || !app_check_schema(a, &e) || !app_check_database(file, &e) ||

@@ -12,7 +12,7 @@ from ops import Line, stored_times, until
 from test_external import ExternalCase
 import zf
 
-SANITIZED_FACTOR = 4  # what a sanitizer adds to memory
+SANITIZED_FACTOR = 2  # what a sanitizer adds to memory
 
 
 def status(pid, name):
