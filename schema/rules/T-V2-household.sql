@@ -8,7 +8,7 @@
 -- after the last. An assignment counts from the day on which it was recorded.
 WITH home AS MATERIALIZED (
   SELECT c.subject, l.place, l.doc ->> '$.since' AS since
-    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'population'
+    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'status'
    WHERE l.doc ->> '$.since' IS NOT NULL),
 held AS MATERIALIZED (
   SELECT h.subject, a.id, a.to_day, max(a.from_day, coalesce((

@@ -1,13 +1,13 @@
 -- view: visit
 -- level: household
 -- forms: hh.facts person.facts check.income visit.household
--- names: check.food check.clothing visit
+-- names: visit
 -- Counted visits of this and the last month where visits are due, and of earlier months that had
--- enough of them; food and clothing by the newest visit in person.
+-- enough of them.
 WITH due AS MATERIALIZED (
   SELECT c.subject, l.place, l.doc ->> '$.need' AS need, l.doc ->> '$.since' AS since
-    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'population'
-   WHERE l.doc <> '{}'),
+    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'status'
+   WHERE l.doc ->> '$.need'),
 counted AS MATERIALIZED (
   SELECT subject, month, day, row_number() OVER (PARTITION BY subject, month ORDER BY start) AS k
     FROM (
@@ -31,30 +31,9 @@ told AS MATERIALIZED (
   SELECT m.*, (SELECT v.day FROM counted v
                 WHERE v.subject = m.subject AND v.month = m.month AND v.k = m.need) AS closed,
          (SELECT count(*) FROM counted v WHERE v.subject = m.subject AND v.month = m.month) AS n
-    FROM month m),
--- the newest by the day and time at which the visits began
-seen AS MATERIALIZED (
-  SELECT subject, day, food, clothing,
-         day >= date(today(), '-' || coalesce(param('check.food_clothing_days'), 90) || ' days') AS valid
-    FROM (
-      SELECT c.subject, date(upper(r.body ->> '$.data.start'), '+8 hours') AS day,
-             r.body ->> '$.data.food_ok' AS food, r.body ->> '$.data.clothing_ok' AS clothing,
-             row_number() OVER (PARTITION BY c.subject
-               ORDER BY julianday(upper(r.body ->> '$.data.start')) DESC, r.hlc DESC, r.id DESC) AS k
-        FROM changed c CROSS JOIN stored_record r
-       WHERE r.subject = c.subject AND r.form = 'visit.household'
-         AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none')
-   WHERE k = 1)
+    FROM month m)
 SELECT subject, 'visit' AS name, place, sum(month = substr(today(), 1, 7) AND closed IS NOT NULL) AS num,
        1 AS den,
        (SELECT json_group_array(json_object('month', month, 'n', n, 'closed', closed))
           FROM (SELECT * FROM told t WHERE t.subject = d.subject ORDER BY t.month)) AS doc
   FROM told d GROUP BY subject
-UNION ALL
-SELECT subject, 'check.food', NULL, NULL, NULL,
-       json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN food THEN 'ok' ELSE 'gap' END, 'day', day)
-  FROM seen WHERE food IS NOT NULL
-UNION ALL
-SELECT subject, 'check.clothing', NULL, NULL, NULL,
-       json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN clothing THEN 'ok' ELSE 'gap' END, 'day', day)
-  FROM seen WHERE clothing IS NOT NULL
