@@ -58,6 +58,17 @@ static void fn_id_blob(sqlite3_context *c, int n, sqlite3_value **v) {
         sqlite3_result_blob(c, id, sizeof id, SQLITE_TRANSIENT);
 }
 
+/* The table of levels as SQL sees it. */
+static void fill_levels(struct derive *d) {
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        sqlite3_stmt *q = derive_q(d, "level_add");
+        q_text(q, 1, level_table[i].name);
+        q_int(q, 2, level_table[i].rank);
+        q_int(q, 3, level_table[i].retained);
+        q_done(d->store, q);
+    }
+}
+
 static bool open_files(struct derive *d, const char *schema_dir, struct err *e) {
     if (sqlite3_create_function(store_db(d->store), "id_blob", 1,
                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, fn_id_blob, NULL, NULL))
@@ -66,6 +77,7 @@ static bool open_files(struct derive *d, const char *schema_dir, struct err *e) 
     if (!store_begin(d->store, e))
         return false;
     derive_script(d, "temp_tables");
+    fill_levels(d);
     if (!store_failed(d->store) && !derive_files_load(d, schema_dir, e)) {
         store_rollback(d->store);
         return false;
@@ -128,17 +140,21 @@ bool derive_file_sql(const struct derive *d, size_t i, const char **ret_name,
 /* ---------------------------------------------------------------- a slice */
 
 bool derive_changed(struct derive *d, const struct derive_file *f) {
-    if (!(d->slice_any & f->forms))
+    bool touched = (d->slice_any & f->forms) != 0;
+    bool reads = d->altered && f->reads;
+    if (!touched && !reads)
         return false;
     bool all = (d->slice_all & f->forms) != 0;
     if (all && d->changed_is_slice)
         return true;
     derive_do(d, "changed_clear");
-    sqlite3_stmt *q = derive_q(d, "changed_fill");
+    sqlite3_stmt *q = derive_q(d, reads && !all ? "changed_fill_reading" : "changed_fill");
     q_int(q, 1, f->forms);
+    if (reads && !all)
+        q_int(q, 2, f->index);
     q_done(d->store, q);
     d->changed_is_slice = all;
-    return true;
+    return touched || sqlite3_changes(store_db(d->store)) > 0;
 }
 
 void derive_file_run(struct derive *d, struct derive_file *f) {
@@ -165,6 +181,9 @@ static size_t take(struct derive *d, const char *level, size_t max, const char *
     d->slice_any = 0;
     d->slice_all = -1;
     d->changed_is_slice = false;
+    if (d->altered)
+        derive_do(d, "altered_clear");
+    d->altered = false;
     sqlite3_stmt *forms = derive_q(d, "slice_forms");
     for (; q_row(d->store, forms); count++) {
         d->slice_any |= sqlite3_column_int64(forms, 0);
@@ -178,23 +197,22 @@ static size_t take(struct derive *d, const char *level, size_t max, const char *
     return count;
 }
 
-size_t derive_level(struct derive *d, const char *level, size_t max) {
-    size_t count = max ? take(d, level, max, NULL) : 0;
+size_t derive_level(struct derive *d, const struct level *level, size_t max) {
+    size_t count = max ? take(d, level->name, max, NULL) : 0;
     if (count == 0)
         return 0;
     for (size_t i = 0; i < d->file_count; i++) {
         struct derive_file *f = &d->files[i];
-        if (f->kind == DERIVE_VIEW && strcmp(f->level, level) == 0 && derive_changed(d, f))
+        if (f->kind == DERIVE_VIEW && f->level == level && derive_changed(d, f))
             derive_view(d, f);
     }
-    derive_checks(d, level);
+    if (level->checked)
+        derive_checks(d, level);
     for (size_t i = 0; i < d->file_count; i++) {
         struct derive_file *f = &d->files[i];
-        if (f->kind == DERIVE_RULE && strcmp(f->level, level) == 0 && derive_changed(d, f))
+        if (f->kind == DERIVE_RULE && f->level == level && derive_changed(d, f))
             derive_rule(d, f);
     }
-    if (strcmp(level, "village") == 0)
-        derive_do(d, "dirty_slice_places");
     return count;
 }
 
@@ -212,14 +230,16 @@ static size_t take_places(struct derive *d, size_t max) {
 }
 
 size_t derive_slice(struct derive *d, size_t subjects_max) {
-    static const char *const levels[] = {"finding", "household", "village"};
-    size_t count = 0;
-    for (size_t i = 0; i < sizeof levels / sizeof *levels && !store_failed(d->store); i++)
-        count += derive_level(d, levels[i], subjects_max - count);
-    size_t places = store_failed(d->store) ? 0 : take_places(d, subjects_max / 16 + 1);
-    if (places > 0)
-        derive_places(d);
-    return count + places;
+    size_t subjects = 0;
+    size_t places = 0;
+    for (size_t i = 0; i < LEVEL_COUNT && !store_failed(d->store); i++) {
+        const struct level *level = &level_table[i];
+        if (level->source != LEVEL_OF_SUMS)
+            subjects += derive_level(d, level, subjects_max - subjects);
+        else if ((places = take_places(d, subjects_max / 16 + 1)) > 0)
+            derive_places(d);
+    }
+    return subjects + places;
 }
 
 bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct err *e) {
@@ -235,23 +255,33 @@ bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct e
 
 /* ---------------------------------------------------------------- everything */
 
-static void mark_divisions(struct derive *d) {
-    sqlite3_stmt *q = derive_q(d, "mark_divisions");
-    q_text(q, 1, d->county);
-    q_done(d->store, q);
-    derive_do(d, "mark_findings");
+/* Marks all subjects of all levels but entities, of which there are many. */
+static void mark_levels(struct derive *d) {
+    derive_do(d, "mark_records");
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        const struct level *l = &level_table[i];
+        if (l->source == LEVEL_OF_ENTITIES || l->source == LEVEL_OF_RECORDS)
+            continue;
+        bool subjects = l->source == LEVEL_OF_SUBJECTS;
+        sqlite3_stmt *q = derive_q(d, subjects ? "mark_subjects" : "mark_divisions");
+        q_text(q, 1, l->name);
+        q_text(q, 2, subjects ? l->prefix : d->county);
+        if (!subjects)
+            q_int(q, 3, l->rank);
+        q_done(d->store, q);
+    }
 }
 
-/* Marks the households after `after`, and puts the last one there; false when there are no more.
- */
-static bool mark_households(struct derive *d, char after[64]) {
+/* Marks the entities of a level after `after`, and puts the last one there; false when there are no
+ * more. */
+static bool mark_entities(struct derive *d, const struct level *level, char after[64]) {
     sqlite3_stmt *end = derive_q(d, "mark_entities_end");
     sqlite3_stmt *q = derive_q(d, "mark_entities");
-    q_text(q, 1, "household");
+    q_text(q, 1, level->name);
     q_text(q, 2, after);
     q_int(q, 3, MARK_CHUNK);
     q_done(d->store, q);
-    q_text(end, 1, "household");
+    q_text(end, 1, level->name);
     q_text(end, 2, after);
     q_int(end, 3, MARK_CHUNK);
     if (!q_row(d->store, end))
@@ -262,15 +292,17 @@ static bool mark_households(struct derive *d, char after[64]) {
 }
 
 bool derive_mark_all(struct derive *d, struct err *e) {
-    char after[64] = "";
     if (!store_begin(d->store, e))
         return false;
-    mark_divisions(d);
-    bool more = mark_households(d, after);
-    while (more) {
-        if (!store_commit(d->store, e) || !store_begin(d->store, e))
-            return false;
-        more = mark_households(d, after);
+    mark_levels(d);
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        char after[64] = "";
+        if (level_table[i].source != LEVEL_OF_ENTITIES)
+            continue;
+        while (mark_entities(d, &level_table[i], after)) {
+            if (!store_commit(d->store, e) || !store_begin(d->store, e))
+                return false;
+        }
     }
     return store_commit(d->store, e);
 }
@@ -311,10 +343,13 @@ bool derive_check(struct derive *d, FILE *report, bool *ret_same, struct err *e)
     while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
         ;
     derive_script(d, "check_keep");
-    mark_divisions(d);
-    char after[64] = "";
-    while (!store_failed(d->store) && mark_households(d, after))
-        ;
+    mark_levels(d);
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        char after[64] = "";
+        while (level_table[i].source == LEVEL_OF_ENTITIES && !store_failed(d->store) &&
+               mark_entities(d, &level_table[i], after))
+            ;
+    }
     while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
         ;
     *ret_same = !store_failed(d->store) && report_differences(d, report);

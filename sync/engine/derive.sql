@@ -4,8 +4,13 @@
 -- name: temp_tables
 CREATE TEMP TABLE IF NOT EXISTS slice(subject TEXT PRIMARY KEY, forms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS changed(subject TEXT PRIMARY KEY) WITHOUT ROWID;
--- counted: 0 kept, 1 published, 2 a form whose records may be findings
-CREATE TEMP TABLE IF NOT EXISTS view_name(file INTEGER, name TEXT, counted INTEGER, PRIMARY KEY(file, name)) WITHOUT ROWID;
+-- The table of level.c.
+CREATE TEMP TABLE IF NOT EXISTS level(name TEXT PRIMARY KEY, rank INTEGER, retained INTEGER) WITHOUT ROWID;
+-- Names in headers. use: 0 a row kept, 1 published, 3 its level's document, 4 read from other files;
+-- 2 a form whose records are subjects of the level, 5 asked when the sums of a place change
+CREATE TEMP TABLE IF NOT EXISTS view_name(file INTEGER, name TEXT, use INTEGER, level TEXT, PRIMARY KEY(file, use, name)) WITHOUT ROWID;
+-- Rows that changed in this slice and are read by files.
+CREATE TEMP TABLE IF NOT EXISTS altered(name TEXT, subject TEXT, PRIMARY KEY(name, subject)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS check_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS indicator_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS found(
@@ -37,20 +42,24 @@ SELECT coalesce(max(file) / ?1 + 1, 0) * ?1 FROM temp.view_name;
 DELETE FROM temp.view_name WHERE file BETWEEN ?1 AND ?2;
 
 -- name: view_name_add
-INSERT OR IGNORE INTO temp.view_name(file, name, counted) VALUES(?1, ?2, ?3);
+INSERT OR IGNORE INTO temp.view_name(file, name, use, level) VALUES(?1, ?2, ?3, ?4);
+
+-- name: level_add
+INSERT OR IGNORE INTO temp.level(name, rank, retained) VALUES(?1, ?2, ?3);
 
 -- name: names_refill
 DELETE FROM temp.check_name;
 INSERT OR IGNORE INTO temp.check_name
-  SELECT name FROM temp.view_name WHERE counted = 1 AND name GLOB 'check.*';
+  SELECT name FROM temp.view_name WHERE use = 1 AND name GLOB 'check.*';
 DELETE FROM temp.indicator_name;
 INSERT OR IGNORE INTO temp.indicator_name
-  SELECT name FROM temp.view_name WHERE counted = 1 AND name NOT GLOB 'check.*' AND name <> 'finding';
+  SELECT name FROM temp.view_name
+    WHERE use = 1 AND name NOT GLOB 'check.*' AND name NOT GLOB 'fact.*';
 
 -- ---------------------------------------------------------------- dirty
 
 -- name: dirty_any
-SELECT EXISTS (SELECT 1 FROM dirty WHERE level IN ('finding', 'household', 'village', 'place'));
+SELECT EXISTS (SELECT 1 FROM dirty WHERE level IN (SELECT name FROM temp.level));
 
 -- name: slice_clear
 DELETE FROM temp.slice;
@@ -78,9 +87,18 @@ DELETE FROM temp.changed;
 -- name: changed_fill
 INSERT INTO temp.changed SELECT subject FROM temp.slice WHERE forms & ?1;
 
--- name: dirty_slice_places
-INSERT OR IGNORE INTO dirty(level, id, forms)
-  SELECT 'place', subject, 4611686018427387904 FROM temp.slice;
+-- name: changed_fill_reading
+INSERT INTO temp.changed SELECT subject FROM temp.slice WHERE forms & ?1
+  UNION SELECT a.subject FROM temp.view_name n CROSS JOIN temp.altered a ON a.name = n.name
+    WHERE n.file = ?2 AND n.use = 4;
+
+-- name: altered_clear
+DELETE FROM temp.altered;
+
+-- name: altered_add
+INSERT OR IGNORE INTO temp.altered(name, subject)
+  SELECT name, subject FROM temp.differs
+    WHERE name IN (SELECT name FROM temp.view_name WHERE use = 4);
 
 -- name: mark_entities
 INSERT INTO dirty(level, id, forms)
@@ -91,21 +109,51 @@ INSERT INTO dirty(level, id, forms)
 -- name: mark_entities_end
 SELECT id FROM entity WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT 1 OFFSET ?3 - 1;
 
+-- Divisions of one rank, or of any.
 -- name: mark_divisions
 INSERT INTO dirty(level, id, forms)
-  SELECT iif(substr(id, 10) = '000', 'place', 'village'), id, 4611686018427387904
-    FROM entity WHERE kind = 'division' AND id > ?1 AND id < ?1 || ':'
+  SELECT ?1, id, 4611686018427387904
+    FROM entity WHERE kind = 'division' AND id > ?2 AND id < ?2 || ':'
+      AND ?3 IN (0, iif(substr(id, 10) <> '000', 1, iif(substr(id, 7) <> '000000', 2, 3)))
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
 
--- The records that may be findings: of the forms that a view's header names under `opened-by`.
--- name: mark_findings
+-- The records of the forms that headers name under `opened-by`: findings, leads.
+-- name: mark_records
 INSERT INTO dirty(level, id, forms)
-  SELECT 'finding', id_text(id), 4611686018427387904 FROM record
-    WHERE form IN (SELECT name FROM temp.view_name WHERE counted = 2) AND outcome = 1
+  SELECT n.level, id_text(r.id), 4611686018427387904 FROM record r
+    CROSS JOIN (SELECT DISTINCT level, name FROM temp.view_name WHERE use = 2) n
+    WHERE n.name = r.form AND r.outcome = 1
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
+
+-- What records are about, by its first letters.
+-- name: mark_subjects
+INSERT INTO dirty(level, id, forms)
+  SELECT DISTINCT ?1, subject, 4611686018427387904 FROM record
+    WHERE subject > ?2 AND subject < ?2 || ':'
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
+
+-- Files of divisions that ask for the sums (the pseudo-form `indicator`): those of the places
+-- computed, and of the divisions above them.
+-- name: mark_counted
+INSERT INTO dirty(level, id, forms)
+  SELECT l.name, p.id, ?1 FROM (
+    SELECT m.id FROM (
+      SELECT subject AS id FROM temp.slice WHERE forms & 4611686018427387904
+      UNION SELECT place FROM temp.moved) m
+    UNION SELECT substr(m.id, 1, 9) || '000' FROM (
+      SELECT subject AS id FROM temp.slice WHERE forms & 4611686018427387904
+      UNION SELECT place FROM temp.moved) m
+    UNION SELECT substr(m.id, 1, 6) || '000000' FROM (
+      SELECT subject AS id FROM temp.slice WHERE forms & 4611686018427387904
+      UNION SELECT place FROM temp.moved) m) p
+  JOIN temp.level l
+    ON l.rank = iif(substr(p.id, 10) <> '000', 1, iif(substr(p.id, 7) <> '000000', 2, 3))
+   AND l.name IN (SELECT level FROM temp.view_name WHERE use = 5)
+  WHERE true
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
 
 -- name: dirty_count
-SELECT count(*) FROM dirty WHERE level IN ('finding', 'household', 'village', 'place');
+SELECT count(*) FROM dirty WHERE level IN (SELECT name FROM temp.level);
 
 -- ---------------------------------------------------------------- what views found
 
@@ -119,7 +167,7 @@ DELETE FROM temp.differs;
 INSERT INTO temp.differs
   SELECT f.subject, f.name FROM temp.found f
     LEFT JOIN ledger l ON l.subject = f.subject AND l.view = f.name
-  WHERE f.name <> 'finding'
+  WHERE f.name <> ?1
     AND (l.subject IS NULL OR l.place <> coalesce(f.place, '') OR l.num IS NOT f.num
          OR l.den IS NOT f.den OR l.doc <> coalesce(f.doc, '{}'));
 
@@ -127,19 +175,21 @@ INSERT INTO temp.differs
 INSERT INTO temp.differs
   SELECT l.subject, l.view FROM temp.changed c
     CROSS JOIN temp.view_name n CROSS JOIN ledger l
-  WHERE n.file = ?1 AND l.subject = c.subject AND l.view = n.name
+  WHERE n.file = ?1 AND n.use IN (0, 1) AND l.subject = c.subject AND l.view = n.name
     AND NOT EXISTS (SELECT 1 FROM temp.found f WHERE f.subject = l.subject AND f.name = l.view);
 
 -- name: differs_any
 SELECT EXISTS (SELECT 1 FROM temp.differs);
 
+-- Places that rows leave or enter; ?1: the subjects are places themselves.
 -- name: ledger_dirty
 INSERT OR IGNORE INTO dirty(level, id, forms)
   SELECT 'place', p, 4611686018427387904 FROM (
     SELECT l.place AS p FROM temp.differs d
       CROSS JOIN ledger l ON l.subject = d.subject AND l.view = d.name
     UNION SELECT f.place FROM temp.differs d
-      CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name)
+      CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name
+    UNION SELECT d.subject FROM temp.differs d WHERE ?1)
   WHERE p <> '';
 
 -- name: ledger_delete
@@ -170,34 +220,36 @@ INSERT OR IGNORE INTO dirty(level, id, forms)
   SELECT 'place', e.place, 4611686018427387904
     FROM temp.todo t CROSS JOIN entity e ON e.kind = ?1 AND e.id = t.id WHERE e.place <> '';
 
--- name: finding_differ
+-- Rows named like their level (?1) are the documents of its entities.
+-- name: document_differ
 INSERT INTO temp.todo(id, doc)
   SELECT f.subject, f.doc FROM temp.found f
-    LEFT JOIN entity e ON e.kind = 'finding' AND e.id = f.subject
-  WHERE f.name = 'finding'
-    AND (e.id IS NULL OR e.doc <> f.doc OR e.place <> f.place OR e.class <> coalesce(f.class, 1)
+    LEFT JOIN entity e ON e.kind = ?1 AND e.id = f.subject
+  WHERE f.name = ?1
+    AND (e.id IS NULL OR e.doc <> f.doc OR e.place <> coalesce(f.place, '')
+         OR e.subject <> coalesce(f.doc ->> '$.subject', '') OR e.class <> coalesce(f.class, 1)
          OR e.audience <> coalesce(f.audience, '') OR e.gone <> '');
 
--- name: finding_write
+-- name: document_write
 INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, seen, conflicts,
                    checks, gone, rev)
-  SELECT 'finding', f.subject, f.place, coalesce(f.doc ->> '$.subject', ''), 1,
-         coalesce(f.class, 1), coalesce(f.audience, ''), f.doc, '{}', '[]', '{}', '', ?1 + t.n
-    FROM temp.todo t CROSS JOIN temp.found f ON f.subject = t.id AND f.name = 'finding'
+  SELECT ?1, f.subject, coalesce(f.place, ''), coalesce(f.doc ->> '$.subject', ''), 1,
+         coalesce(f.class, 1), coalesce(f.audience, ''), f.doc, '{}', '[]', '{}', '', ?2 + t.n
+    FROM temp.todo t CROSS JOIN temp.found f ON f.subject = t.id AND f.name = ?1
     WHERE true
   ON CONFLICT(kind, id) DO UPDATE SET place = excluded.place, subject = excluded.subject,
     class = excluded.class, audience = excluded.audience, doc = excluded.doc, gone = '',
     rev = excluded.rev;
 
--- name: finding_lost
+-- name: document_lost
 INSERT INTO temp.todo(id)
-  SELECT e.id FROM temp.changed c CROSS JOIN entity e ON e.kind = 'finding' AND e.id = c.subject
+  SELECT e.id FROM temp.changed c CROSS JOIN entity e ON e.kind = ?1 AND e.id = c.subject
   WHERE e.gone = '' AND NOT EXISTS (
-    SELECT 1 FROM temp.found f WHERE f.subject = c.subject AND f.name = 'finding');
+    SELECT 1 FROM temp.found f WHERE f.subject = c.subject AND f.name = ?1);
 
--- name: finding_void
-UPDATE entity SET gone = 'void', rev = ?1 + t.n FROM temp.todo t
-  WHERE entity.kind = 'finding' AND entity.id = t.id;
+-- name: document_void
+UPDATE entity SET gone = 'void', rev = ?2 + t.n FROM temp.todo t
+  WHERE entity.kind = ?1 AND entity.id = t.id;
 
 -- ---------------------------------------------------------------- tasks
 
@@ -265,7 +317,7 @@ UPDATE task SET state = 'void', gone = 'void', rev = ?1 + d.n,
 -- name: task_retain
 SELECT t.id, t.place, t.doc, t.rev, t.closed = '' AND t.gone = ''
   FROM temp.todo d CROSS JOIN task t ON t.id = d.id
-  WHERE t.class <= 1 AND t.level IN ('household', 'village') AND substr(t.place, 10) <> '000';
+  WHERE t.class <= 1 AND t.level IN (SELECT name FROM temp.level WHERE retained) AND substr(t.place, 10) <> '000';
 
 -- name: retain
 INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, ?2, 0, ?3)
@@ -353,7 +405,7 @@ SELECT c.subject, s.section, s.name, s.value
 
 -- name: open_tasks
 SELECT id, rev FROM task WHERE place = ?1 AND closed = '' AND gone = '' AND class <= 1
-  AND level IN ('household', 'village');
+  AND level IN (SELECT name FROM temp.level WHERE retained);
 
 -- ---------------------------------------------------------------- check
 
@@ -364,13 +416,13 @@ CREATE TEMP TABLE kept_task AS SELECT id, rule, subject, level, root, place, sta
 CREATE TEMP TABLE kept_ledger AS SELECT * FROM ledger;
 CREATE TEMP TABLE kept_indicator AS SELECT * FROM indicator;
 CREATE TEMP TABLE kept_checks AS SELECT id, checks FROM entity WHERE kind = 'household';
-CREATE TEMP TABLE kept_finding AS SELECT id, place, subject, class, audience, doc FROM entity
-  WHERE kind = 'finding' AND gone = '';
+CREATE TEMP TABLE kept_document AS SELECT kind, id, place, subject, class, audience, doc FROM entity
+  WHERE kind IN (SELECT name FROM temp.view_name WHERE use = 3) AND gone = '';
 DELETE FROM task;
 DELETE FROM ledger;
 DELETE FROM indicator;
 UPDATE entity SET checks = '{}' WHERE kind = 'household';
-DELETE FROM entity WHERE kind = 'finding';
+DELETE FROM entity WHERE kind IN (SELECT name FROM temp.view_name WHERE use = 3);
 
 -- name: check_compare
 SELECT 'task', id, 'present', doc FROM (SELECT * FROM kept_task EXCEPT SELECT id, rule, subject,
@@ -391,7 +443,9 @@ UNION ALL SELECT 'checks', id, 'present', checks FROM (SELECT * FROM kept_checks
   EXCEPT SELECT id, checks FROM entity WHERE kind = 'household')
 UNION ALL SELECT 'checks', id, 'from scratch', checks FROM (SELECT id, checks FROM entity
   WHERE kind = 'household' EXCEPT SELECT * FROM kept_checks)
-UNION ALL SELECT 'finding', id, 'present', doc FROM (SELECT * FROM kept_finding
-  EXCEPT SELECT id, place, subject, class, audience, doc FROM entity WHERE kind = 'finding' AND gone = '')
-UNION ALL SELECT 'finding', id, 'from scratch', doc FROM (SELECT id, place, subject, class, audience,
-  doc FROM entity WHERE kind = 'finding' AND gone = '' EXCEPT SELECT * FROM kept_finding);
+UNION ALL SELECT kind, id, 'present', doc FROM (SELECT * FROM kept_document
+  EXCEPT SELECT kind, id, place, subject, class, audience, doc FROM entity
+    WHERE kind IN (SELECT name FROM temp.view_name WHERE use = 3) AND gone = '')
+UNION ALL SELECT kind, id, 'from scratch', doc FROM (SELECT kind, id, place, subject, class, audience,
+  doc FROM entity WHERE kind IN (SELECT name FROM temp.view_name WHERE use = 3) AND gone = ''
+  EXCEPT SELECT * FROM kept_document);

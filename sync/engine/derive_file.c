@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define FILE_SIZE_MAX (256u * 1024)
+#define WORDS_SIZE 2048 /* of a header line */
+#define COUNTED_FORM "indicator"
 
 /* Columns that a file may return, and what stands for one that it leaves out. */
 struct column {
@@ -64,46 +66,78 @@ static int64_t form_bit(struct derive *d, const char *form) {
     return store_failed(d->store) ? 0 : form_bit(d, form);
 }
 
+/* 0 if there are more forms than bits. */
 static int64_t forms_mask(struct derive *d, char *words) {
     int64_t mask = (int64_t)1 << DERIVE_ALL_FORMS_BIT;
     char *save = NULL;
-    for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save))
-        mask |= strcmp(w, "*") == 0 ? INT64_MAX : (int64_t)1 << form_bit(d, w);
+    for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
+        int64_t bit = strcmp(w, "*") == 0 ? 0 : form_bit(d, w);
+        if (bit >= DERIVE_ALL_FORMS_BIT)
+            return 0;
+        mask |= strcmp(w, "*") == 0 ? INT64_MAX : (int64_t)1 << bit;
+    }
     return mask;
 }
 
-/* What a name of a view's header is. */
-enum { NAME_KEPT, NAME_PUBLISHED, NAME_OPENS };
+/* What a name of a header is, in temp.view_name. */
+enum name_use { NAME_KEPT, NAME_PUBLISHED, NAME_OPENS, NAME_DOCUMENT, NAME_READ, NAME_COUNTS };
 
-static void view_names(struct derive *d, const struct derive_file *f, char *words, int counted) {
+static void add_name(struct derive *d, const struct derive_file *f, const char *name,
+                     enum name_use use) {
+    sqlite3_stmt *q = derive_q(d, "view_name_add");
+    q_int(q, 1, f->index);
+    q_text(q, 2, name);
+    q_int(q, 3, use);
+    q_text(q, 4, f->level ? f->level->name : "");
+    q_done(d->store, q);
+}
+
+/* The names of a header line. */
+static void add_names(struct derive *d, struct derive_file *f, const char *sql, const char *key,
+                      enum name_use use) {
+    char words[WORDS_SIZE];
     char *save = NULL;
+    if (!header(sql, key, words, sizeof words))
+        return;
     for (char *w = strtok_r(words, " ", &save); w; w = strtok_r(NULL, " ", &save)) {
-        sqlite3_stmt *q = derive_q(d, "view_name_add");
-        q_int(q, 1, f->index);
-        q_text(q, 2, w);
-        q_int(q, 3, counted);
-        q_done(d->store, q);
+        bool document =
+            use == NAME_PUBLISHED && f->level->document && strcmp(w, f->level->name) == 0;
+        add_name(d, f, w, document ? NAME_DOCUMENT : use);
+        f->document = f->document || document;
+        f->reads = f->reads || use == NAME_READ;
     }
 }
 
+/* The pseudo-form of what is summed in a place. */
+static void note_counts(struct derive *d, const struct derive_file *f) {
+    int64_t bit = (int64_t)1 << form_bit(d, COUNTED_FORM);
+    if (f->level->rank == 0 || f->forms == INT64_MAX || !(f->forms & bit))
+        return;
+    d->counts_bit = bit;
+    add_name(d, f, COUNTED_FORM, NAME_COUNTS);
+}
+
 static bool read_headers(struct derive *d, struct derive_file *f, const char *sql, struct err *e) {
-    char words[1024];
+    char words[WORDS_SIZE];
     if (f->kind == DERIVE_STATUS || f->kind == DERIVE_HEAD)
         return true;
     if (header(sql, "forms", words, sizeof words))
         f->forms = forms_mask(d, words);
-    else if (f->kind == DERIVE_FOLD || strcmp(f->level, "place") == 0)
+    else if (f->kind == DERIVE_FOLD || f->level->source == LEVEL_OF_SUMS)
         f->forms = (int64_t)1 << DERIVE_ALL_FORMS_BIT;
     else
         return err_set(e, ERR_USAGE, "%s: no header \"forms\"", f->path);
-    if (f->kind != DERIVE_VIEW)
+    if (f->forms == 0)
+        return err_set(e, ERR_LIMIT, "%s: more than %d forms", f->path, DERIVE_ALL_FORMS_BIT);
+    if (f->kind == DERIVE_FOLD)
         return true;
-    if (header(sql, "names", words, sizeof words))
-        view_names(d, f, words, NAME_PUBLISHED);
-    if (header(sql, "keeps", words, sizeof words))
-        view_names(d, f, words, NAME_KEPT);
-    if (header(sql, "opened-by", words, sizeof words))
-        view_names(d, f, words, NAME_OPENS);
+    if (f->level->secret && header(sql, "names", words, sizeof words))
+        return err_set(e, ERR_USAGE, "%s: level %s publishes nothing", f->path, f->level->name);
+    add_names(d, f, sql, "names", NAME_PUBLISHED);
+    add_names(d, f, sql, "keeps", NAME_KEPT);
+    add_names(d, f, sql, "opened-by", NAME_OPENS);
+    add_names(d, f, sql, "reads", NAME_READ);
+    note_counts(d, f);
     return true;
 }
 
@@ -135,6 +169,11 @@ static bool known_column(const struct column *columns, size_t count, const char 
     return false;
 }
 
+/* What is found of a lead counts nowhere. */
+static bool hides_place(const struct derive_file *f) {
+    return f->kind == DERIVE_VIEW && f->level->secret;
+}
+
 /* ", value" for each column: the file's own, or what stands for it. */
 static bool add_columns(struct buf *b, const struct derive_file *f, sqlite3_stmt *raw,
                         const struct column *columns, size_t count, struct err *e) {
@@ -147,8 +186,9 @@ static bool add_columns(struct buf *b, const struct derive_file *f, sqlite3_stmt
         bool has = has_column(raw, columns[i].name);
         if (!has && !columns[i].missing)
             return err_set(e, ERR_USAGE, "%s: no column %s", f->path, columns[i].name);
-        buf_add_fmt(b, "%s%s AS %s", i ? ", " : "", has ? columns[i].name : columns[i].missing,
-                    columns[i].name);
+        bool hidden = hides_place(f) && strcmp(columns[i].name, "place") == 0;
+        buf_add_fmt(b, "%s%s AS %s", i ? ", " : "",
+                    has && !hidden ? columns[i].name : columns[i].missing, columns[i].name);
     }
     return true;
 }
@@ -176,14 +216,16 @@ static bool wrap_rule(struct buf *b, const struct derive_file *f, sqlite3_stmt *
     buf_add_str(b, " || '-' || subject || coalesce('-' || part, '') || '-' || cycle, ");
     add_sql_str(b, f->name);
     buf_add_str(b, ", ");
-    add_sql_str(b, f->level);
+    add_sql_str(b, f->level->name);
     buf_add_str(b, ", root, subject, place, opened, due, stop, coalesce(closed, ''), "
                    "coalesce(state, iif(closed IS NULL, 'open', 'closed')), ");
     add_header_default(b, sql, "priority", "priority", "3");
     add_header_default(b, sql, "title_zh", "title-zh", f->name);
     add_header_default(b, sql, "title_en", "title-en", f->name);
-    buf_add_str(b, "assignee_role, coalesce(assignee, ''), verifier_role, cause, milestones, "
-                   "carried, unattainable, class, audience, '' FROM (SELECT ");
+    buf_add_fmt(b,
+                "assignee_role, coalesce(assignee, ''), verifier_role, cause, milestones, "
+                "carried, unattainable, %s, '' FROM (SELECT ",
+                f->level->secret ? "5, ''" : "class, audience");
     struct column columns[COUNT(rule_columns)];
     memcpy(columns, rule_columns, sizeof columns);
     for (size_t i = 0; i < COUNT(columns); i++) {
@@ -297,14 +339,11 @@ static bool identify(struct derive_file *f, const char *sql, struct err *e) {
         f->kind = kinds[i].kind;
         if (f->kind != DERIVE_VIEW && f->kind != DERIVE_RULE)
             return true;
-        static const char *const levels[] = {"finding", "household", "village", "place"};
-        if (!header(sql, "level", f->level, sizeof f->level))
+        char level[32];
+        if (!header(sql, "level", level, sizeof level))
             return err_set(e, ERR_USAGE, "%s: no header \"level\"", f->path);
-        for (size_t l = 0; l < COUNT(levels); l++) {
-            if (strcmp(f->level, levels[l]) == 0)
-                return true;
-        }
-        return err_set(e, ERR_USAGE, "%s: unknown level %s", f->path, f->level);
+        f->level = level_find(level);
+        return f->level || err_set(e, ERR_USAGE, "%s: unknown level %s", f->path, level);
     }
     return err_set(e, ERR_USAGE, "%s: says not what it is (view, rule, status, fold or head)",
                    f->path);

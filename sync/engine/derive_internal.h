@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "derive.h"
+#include "level.h"
 #include "statements.h"
 
 enum derive_kind { DERIVE_VIEW, DERIVE_RULE, DERIVE_STATUS, DERIVE_HEAD, DERIVE_FOLD };
@@ -11,12 +12,14 @@ enum derive_kind { DERIVE_VIEW, DERIVE_RULE, DERIVE_STATUS, DERIVE_HEAD, DERIVE_
 /* One SQL file. */
 struct derive_file {
     enum derive_kind kind;
-    int index;      /* names the file in temp.view_name */
-    char path[128]; /* "rules/T-H2.sql" */
-    char name[64];  /* "T-H2" */
-    char level[16]; /* household, village, finding, place */
-    int64_t forms;  /* mask */
-    char *sql;      /* as prepared */
+    int index;                 /* names the file in temp.view_name */
+    char path[128];            /* "rules/T-H2.sql" */
+    char name[64];             /* "T-H2" */
+    const struct level *level; /* of views and rules */
+    int64_t forms;             /* mask */
+    bool reads;                /* names ledger rows whose change asks it too */
+    bool document;             /* makes rows named like its level, which are documents */
+    char *sql;                 /* as prepared */
     sqlite3_stmt *stmt;
 };
 
@@ -34,6 +37,8 @@ struct derive {
     int64_t slice_any; /* OR of the slice's masks */
     int64_t slice_all; /* AND of them */
     bool changed_is_slice;
+    bool altered;       /* some file that reads a row which changed in this slice is to come */
+    int64_t counts_bit; /* of the pseudo-form `indicator`; 0: no file names it */
 };
 
 /* Statements of derive.sql. */
@@ -52,11 +57,11 @@ void derive_file_run(struct derive *d, struct derive_file *f);
 int64_t derive_revs(struct derive *d);
 
 void derive_view(struct derive *d, struct derive_file *f);
-void derive_checks(struct derive *d, const char *level);
+void derive_checks(struct derive *d, const struct level *level);
 void derive_rule(struct derive *d, struct derive_file *f);
 void derive_places(struct derive *d);
 /* The rows that temp.slice gets from one level, evaluated; returns how many. */
-size_t derive_level(struct derive *d, const char *level, size_t max);
+size_t derive_level(struct derive *d, const struct level *level, size_t max);
 /* A slice within a transaction; how many subjects and places it took. */
 size_t derive_slice(struct derive *d, size_t subjects_max);
 

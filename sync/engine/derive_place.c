@@ -26,12 +26,6 @@ static void sum(struct derive *d, const char *places, const char *sums) {
 
 /* ---------------------------------------------------------------- status */
 
-static const char *level_of(const char *code) {
-    if (strcmp(code + 6, "000000") == 0)
-        return "county";
-    return strcmp(code + 9, "000") == 0 ? "township" : "village";
-}
-
 /* `{"v":1,…,"level":…` and what follows `"seq":n`, of a status message: all but time and seq. */
 static bool same_status(struct derive *d, const char *topic) {
     sqlite3_stmt *q = derive_q(d, "retained_get");
@@ -57,7 +51,7 @@ static void begin_status(struct derive *d, const char *place) {
     time_format(clock_wall_ms(d->clock), now);
     buf_clear(&d->text);
     buf_add_fmt(&d->text, "{\"v\":1,\"code\":\"%s\",\"level\":\"%s\",\"time\":\"%s\",\"seq\":%lld",
-                place, level_of(place), now, (long long)store_rev(d->store));
+                place, level_of_division(place)->name, now, (long long)store_rev(d->store));
 }
 
 static void end_status(struct derive *d, const char *place, bool in_section) {
@@ -154,7 +148,7 @@ void derive_places(struct derive *d) {
     derive_do(d, "changed_clear");
     derive_do(d, "changed_villages");
     for (size_t i = 0; i < d->file_count; i++) {
-        if (d->files[i].kind == DERIVE_VIEW && strcmp(d->files[i].level, "place") == 0)
+        if (d->files[i].kind == DERIVE_VIEW && d->files[i].level->source == LEVEL_OF_SUMS)
             derive_view(d, &d->files[i]);
     }
     write_heads(d);
@@ -169,5 +163,10 @@ void derive_places(struct derive *d) {
             derive_file_run(d, &d->files[i]);
     }
     write_status(d);
+    if (d->counts_bit) {
+        sqlite3_stmt *q = derive_q(d, "mark_counted");
+        q_int(q, 1, d->counts_bit);
+        q_done(d->store, q);
+    }
     d->changed_is_slice = false;
 }

@@ -4,71 +4,69 @@
 
 #include <string.h>
 
-/* Runs a file into temp.found and brings the ledger and the findings in line with it. */
+/* Brings the ledger in line with temp.found. */
 static void write_ledger(struct derive *d, const struct derive_file *f) {
     derive_do(d, "differs_clear");
-    derive_do(d, "differs_new");
-    sqlite3_stmt *gone = derive_q(d, "differs_gone");
-    q_int(gone, 1, f->index);
-    q_done(d->store, gone);
+    sqlite3_stmt *q = derive_q(d, "differs_new");
+    q_text(q, 1, f->document ? f->level->name : "");
+    q_done(d->store, q);
+    q = derive_q(d, "differs_gone");
+    q_int(q, 1, f->index);
+    q_done(d->store, q);
     if (!derive_ask(d, "differs_any"))
         return;
-    if (strcmp(f->level, "place") != 0)
-        derive_do(d, "ledger_dirty");
+    if (f->level->source != LEVEL_OF_SUMS) {
+        q = derive_q(d, "ledger_dirty");
+        q_int(q, 1, f->level->rank != 0);
+        q_done(d->store, q);
+        derive_do(d, "altered_add");
+        d->altered = d->altered || sqlite3_changes(store_db(d->store)) > 0;
+    }
     derive_do(d, "ledger_delete");
     derive_do(d, "ledger_insert");
 }
 
-static void with_revs(struct derive *d, const char *name) {
+/* Runs a statement whose first parameter is the name of a level. */
+static void do_of_level(struct derive *d, const char *name, const struct level *level) {
     sqlite3_stmt *q = derive_q(d, name);
-    q_int(q, 1, derive_revs(d));
+    q_text(q, 1, level->name);
     q_done(d->store, q);
 }
 
-static void mark_entity_places(struct derive *d, const char *kind) {
-    sqlite3_stmt *q = derive_q(d, "checks_dirty");
-    q_text(q, 1, kind);
+/* The same for what temp.todo names, giving it new change numbers. */
+static void write_of_level(struct derive *d, const char *name, const struct level *level) {
+    sqlite3_stmt *q = derive_q(d, name);
+    q_text(q, 1, level->name);
+    q_int(q, 2, derive_revs(d));
     q_done(d->store, q);
+    do_of_level(d, "checks_dirty", level);
 }
 
-/* Rows named `finding` are the findings' documents. */
-static void write_findings(struct derive *d) {
+/* Rows named like their level are documents. */
+static void write_documents(struct derive *d, const struct level *level) {
     derive_do(d, "todo_clear");
-    derive_do(d, "finding_differ");
-    if (derive_ask(d, "todo_count")) {
-        with_revs(d, "finding_write");
-        mark_entity_places(d, "finding");
-    }
+    do_of_level(d, "document_differ", level);
+    if (derive_ask(d, "todo_count"))
+        write_of_level(d, "document_write", level);
     derive_do(d, "todo_clear");
-    derive_do(d, "finding_lost");
-    if (derive_ask(d, "todo_count")) {
-        with_revs(d, "finding_void");
-        mark_entity_places(d, "finding");
-    }
+    do_of_level(d, "document_lost", level);
+    if (derive_ask(d, "todo_count"))
+        write_of_level(d, "document_void", level);
 }
 
 void derive_view(struct derive *d, struct derive_file *f) {
     derive_do(d, "found_clear");
     derive_file_run(d, f);
     write_ledger(d, f);
-    if (strcmp(f->level, "finding") == 0)
-        write_findings(d);
+    if (f->document)
+        write_documents(d, f->level);
 }
 
-void derive_checks(struct derive *d, const char *level) {
-    if (strcmp(level, "household") != 0)
-        return;
+void derive_checks(struct derive *d, const struct level *level) {
     derive_do(d, "todo_clear");
-    sqlite3_stmt *q = derive_q(d, "checks_differ");
-    q_text(q, 1, level);
-    q_done(d->store, q);
-    if (!derive_ask(d, "todo_count"))
-        return;
-    q = derive_q(d, "checks_write");
-    q_text(q, 1, level);
-    q_int(q, 2, derive_revs(d));
-    q_done(d->store, q);
-    mark_entity_places(d, level);
+    do_of_level(d, "checks_differ", level);
+    if (derive_ask(d, "todo_count"))
+        write_of_level(d, "checks_write", level);
 }
 
 /* ---------------------------------------------------------------- retained tasks */
@@ -116,6 +114,12 @@ static void run_folds(struct derive *d) {
     }
 }
 
+static void with_revs(struct derive *d, const char *name) {
+    sqlite3_stmt *q = derive_q(d, name);
+    q_int(q, 1, derive_revs(d));
+    q_done(d->store, q);
+}
+
 /* A task may leave a place: it is cleared there before it is written anew. */
 static void write_tasks(struct derive *d) {
     derive_do(d, "todo_clear");
@@ -131,7 +135,7 @@ static void write_tasks(struct derive *d) {
 static void void_tasks(struct derive *d, const struct derive_file *f) {
     derive_do(d, "todo_clear");
     sqlite3_stmt *q = derive_q(d, "task_lost");
-    q_text(q, 1, f->level);
+    q_text(q, 1, f->level->name);
     q_text(q, 2, f->name);
     q_done(d->store, q);
     if (!derive_ask(d, "todo_count"))

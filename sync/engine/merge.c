@@ -3,7 +3,9 @@
 #include "chain.h"
 #include "facts.h"
 #include "hlc.h"
+#include "level.h"
 #include "place.h"
+#include "secret.h"
 #include "tenure.h"
 
 #include <stdlib.h>
@@ -11,30 +13,60 @@
 
 /* ---------------------------------------------------------------- what follows from a change */
 
-/* Marks what is derived from the subject as out of date. */
-static void touch(struct core *c, const struct form *form, const struct place *where) {
+/* What a record is about: `kinds` narrowed to those that its form takes, if one of them has a level
+ * (a record id alone may be a finding or a lead; of a task the form says nothing). */
+static unsigned kinds_marked(const struct form *form, unsigned kinds) {
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        if (level_table[i].kinds & kinds & form->subjects)
+            return kinds & form->subjects;
+    }
+    return kinds;
+}
+
+/* A task's rule follows from its root, whatever the task is about. */
+static void touch_task(struct core *c, const char *task, int64_t mask) {
+    sqlite3_stmt *q = store_query(c->store, "task_root");
+    q_text(q, 1, task);
+    if (!q_row(c->store, q))
+        return;
+    char level[16];
+    char root[SUBJECT_SIZE_MAX + 1];
+    snprintf(level, sizeof level, "%s", q_col(q, 0));
+    snprintf(root, sizeof root, "%s", q_col(q, 1));
+    q_end(q);
+    store_dirty(c->store, level, root, mask);
+}
+
+/* Marks what is derived from the subject as out of date; `where` is where that leads. */
+static void touch(struct core *c, const struct form *form, const char *subject,
+                  const struct place *where) {
     int64_t mask = core_form_mask(c, form);
     const struct subject *s = &where->at;
-    if (*s->household)
-        store_dirty(c->store, "household", s->household, mask);
-    else if (s->kinds & SUBJECT_VILLAGE)
-        store_dirty(c->store, "village", where->subject, mask);
-    else if (s->kinds & SUBJECT_FINDING)
-        store_dirty(c->store, "finding", where->subject, mask);
-    if (*where->code)
+    unsigned kinds = kinds_marked(form, s->kinds);
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        if (level_table[i].kinds & kinds)
+            store_dirty(c->store, level_table[i].name,
+                        *s->household ? s->household : where->subject, mask);
+    }
+    if (form->subjects & SUBJECT_TASK)
+        touch_task(c, subject, mask);
+    if (*where->code && !secret_is(form, where))
         core_touch_place(c, where->code);
 }
 
-/* A finding is its own subject for what is derived from it, under the id of its first report: so
- * is everything that an amendment leads back to. */
+/* A finding or lead is its own subject for what is derived from it, under the id of its first
+ * report: so is everything that an amendment leads back to. */
 static void touch_own(struct core *c, const struct form *form, const unsigned char id[16]) {
     struct logged r;
     unsigned char at[16];
     memcpy(at, id, 16);
-    if (!(form->opens & SUBJECT_FINDING))
+    if (!form->opens)
         return;
     while (logged_get(c, at, &r)) {
-        store_dirty(c->store, "finding", r.id_text, core_form_mask(c, form));
+        for (size_t i = 0; i < LEVEL_COUNT; i++) {
+            if (level_table[i].source == LEVEL_OF_RECORDS && (level_table[i].kinds & form->opens))
+                store_dirty(c->store, level_table[i].name, r.id_text, core_form_mask(c, form));
+        }
         if (!r.has_amends || memcmp(r.amends, r.id, 16) >= 0)
             return; /* an amendment comes after what it amends: ids of a cycle end here */
         memcpy(at, r.amends, 16);
@@ -161,7 +193,7 @@ static void effect_changed(struct core *c, const struct logged *r) {
         return;
     struct place where;
     place_resolve(c, r->subject, &r->at, &where);
-    touch(c, r->form, &where);
+    touch(c, r->form, r->subject, &where);
     touch_own(c, r->form, r->id);
     if (!r->form->entity)
         return;
@@ -195,11 +227,13 @@ static bool settle_waiter(struct core *c, const unsigned char id[16],
     if (!logged_get(c, id, &w))
         return false;
     place_resolve(c, w.subject, &w.at, &where);
+    if (where.secret && !w.secret)
+        secret_hide(c, w.rec);
     bool placed = *where.code && !*w.place;
     if (placed) {
         set_place(c, w.rec, where.code);
         if (w.form)
-            touch(c, w.form, &where);
+            touch(c, w.form, w.subject, &where);
     } else if (!*where.code && (where.at.kinds & SUBJECT_RECORD)) {
         await_record(c, awaited, id);
     }
@@ -248,7 +282,7 @@ static void act_on(struct core *c, const struct record *r, const char *subject) 
     else if (strcmp(r->form_id, "record.review") == 0 &&
              (t.outcome == OUTCOME_HELD || t.outcome == OUTCOME_REFUSED))
         store_dirty(c->store, "held", t.id_text, 1);
-    if (*t.place)
+    if (*t.place && !t.secret)
         core_touch_place(c, t.place);
 }
 
@@ -286,7 +320,7 @@ void merge_stored(struct core *c, const struct record *r, int64_t rec, const str
     if (about_record)
         act_on(c, r, where->subject);
     settle_waiters(c, r->id_bytes, joined);
-    touch(c, r->form, where);
+    touch(c, r->form, r->subject, where);
     touch_own(c, r->form, r->id_bytes);
 }
 

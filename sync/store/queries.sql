@@ -43,6 +43,9 @@ SELECT 1 FROM assignment
   WHERE (cadre = ?1 OR unit = nullif(?2, '')) AND target >= ?3 AND target < ?4 || '~'
     AND from_day <= ?5 AND to_day >= ?5 LIMIT 1;
 
+-- name: task_root
+SELECT level, root FROM task WHERE id = ?1;
+
 -- name: division_known
 SELECT 1 FROM entity WHERE kind = 'division' AND id = ?1;
 
@@ -53,10 +56,10 @@ SELECT kind, town, revoked_ms FROM principal WHERE id = ?1;
 SELECT cadre FROM device_author WHERE device = ?1 ORDER BY cadre;
 
 -- name: record_by_id
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record WHERE id = ?1;
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class FROM record WHERE id = ?1;
 
 -- name: record_amending
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record WHERE amends = ?1 AND outcome = 1;
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class FROM record WHERE amends = ?1 AND outcome = 1;
 
 -- name: chain_of
 SELECT coalesce(chain, rec) FROM record WHERE rec = ?1;
@@ -65,22 +68,23 @@ SELECT coalesce(chain, rec) FROM record WHERE rec = ?1;
 UPDATE record SET chain = ?2 WHERE rec = ?1 AND chain IS NOT ?2;
 
 -- name: chain_greatest
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class FROM record
   WHERE chain = ?1 ORDER BY hlc DESC, id DESC LIMIT 1;
 
 -- name: record_acts_on
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, coalesce(body ->> '$.data.restore', 0) FROM record
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class, coalesce(coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body) ->> '$.data.restore', 0) FROM record
   WHERE subject = ?1 AND form = ?2 AND outcome = 1;
 
 -- name: record_acts
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch FROM record
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class FROM record
   INDEXED BY record_acts
   WHERE place BETWEEN ?1 AND ?2 AND (?3 = '' OR author = ?3) AND outcome = 1
     AND (length(subject) = 36
       OR subject GLOB 'T-*-????????-????-7???-????-????????????-*');
 
+-- Bodies are read whole: that of a secret record stands apart.
 -- name: record_body
-SELECT body FROM record WHERE rec = ?1;
+SELECT coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body) FROM record WHERE rec = ?1;
 
 -- name: record_problems
 SELECT problems FROM record WHERE rec = ?1;
@@ -89,6 +93,13 @@ SELECT problems FROM record WHERE rec = ?1;
 INSERT INTO record(id, form, fv, outcome, effect, subject, place, hlc, author, device, seq, via,
                    received_ms, rev, amends, batch, class, body, problems)
   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
+
+-- name: secret_add
+INSERT INTO secret(rec, body) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
+
+-- A record that turned out to be about a secret one.
+-- name: record_hide
+UPDATE record SET class = 6, body = ?2, rev = ?3 WHERE rec = ?1;
 
 -- name: record_set_effect
 UPDATE record SET effect = ?2, rev = ?3 WHERE rec = ?1;
@@ -122,11 +133,13 @@ SELECT rec, batch FROM record INDEXED BY record_refused_author
 SELECT rec, batch FROM record WHERE id = ?1 AND outcome IN (2, 4);
 
 -- name: held_one
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, cleared FROM record
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class, device, via, seq,
+    coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body) AS body, cleared FROM record
   WHERE rec = ?1 AND outcome IN (2, 4);
 
 -- name: held_batch
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, device, via, seq, body, cleared FROM record
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class, device, via, seq,
+    coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body) AS body, cleared FROM record
   WHERE batch = ?1 AND outcome IN (2, 4) ORDER BY rec;
 
 -- name: held_marks
@@ -216,7 +229,7 @@ INSERT INTO device_seq(device, ranges, pending) VALUES(?1, ?2, ?3)
 INSERT INTO outbox(outbox, topic, payload) VALUES(?1, ?2, ?3);
 
 -- name: reviews_of
-SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, body ->> '$.data.accept' FROM record
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class, coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body) ->> '$.data.accept' FROM record
   WHERE subject = ?1 AND form = 'record.review' AND outcome = 1;
 
 -- name: outbox_next
@@ -295,24 +308,26 @@ SELECT p.id, p.town, p.created_ms, p.revoked_ms, (SELECT json_group_array(cadre)
 INSERT INTO device_author(device, cadre) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
 
 -- name: digest_records
-SELECT unsealed(body) FROM record WHERE outcome = 1 AND effect = 1 ORDER BY id;
+SELECT unsealed(coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body)) FROM record
+  WHERE outcome = 1 AND effect = 1 ORDER BY id;
 
--- Findings are derived.
+-- Without what views make (level.h).
 -- name: digest_facts
-SELECT kind, id, doc, conflicts FROM entity WHERE kind <> 'finding' ORDER BY kind, id;
+SELECT kind, id, doc, conflicts FROM entity WHERE kind NOT IN ('finding', 'project') ORDER BY kind, id;
 
 -- name: digest_effects
 SELECT id, effect, place FROM record WHERE outcome = 1 ORDER BY id;
 
 -- name: digest_entities
 SELECT kind, id, place, subject, registered, class, doc, seen, conflicts, gone FROM entity
-  WHERE kind <> 'finding' ORDER BY kind, id;
+  WHERE kind NOT IN ('finding', 'project') ORDER BY kind, id;
 
 -- name: digest_assignments
 SELECT id, target, kind, cadre, unit, from_day, to_day FROM assignment ORDER BY id;
 
 -- name: record_after
-SELECT rec, id, unsealed(body) FROM record WHERE outcome = 1 AND id > ?1 ORDER BY id LIMIT ?2;
+SELECT rec, id, unsealed(coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body))
+  FROM record WHERE outcome = 1 AND id > ?1 ORDER BY id LIMIT ?2;
 
 -- name: record_count
 SELECT count(*) FROM record WHERE outcome = 1;
@@ -355,3 +370,10 @@ DELETE FROM scope WHERE (device, item) IN (
 -- name: prune_refusal
 DELETE FROM refusal WHERE refusal IN (
   SELECT refusal FROM refusal WHERE received_ms < ?1 ORDER BY received_ms LIMIT ?2);
+
+-- name: entity_facts
+SELECT unsealed(doc) FROM entity WHERE kind = ?1 AND id = ?2 AND registered AND gone = '';
+
+-- name: record_said
+SELECT 1 FROM stored_record WHERE subject = ?1 AND form = ?2
+  AND body -> '$.data' = json(?3) LIMIT 1;
