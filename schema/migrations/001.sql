@@ -28,8 +28,9 @@ CREATE TABLE record(
   chain    INTEGER,                      -- the same for all that amendments link; NULL = alone
   batch    BLOB,                         -- of an atomic envelope that is held: id of its first record
   cleared  INTEGER NOT NULL DEFAULT 0,   -- 1: of such, it came again by a path that has the authority
-  body     TEXT NOT NULL,                -- the record's JSON as it came
-  class    INTEGER NOT NULL,             -- 0, or 5: covert work, seen by the covert team and the county only
+  body     TEXT NOT NULL,                -- the record's JSON as it came; of class 6 without what it says
+  class    INTEGER NOT NULL,             -- 0; 5: covert work, seen by the covert team and the county only;
+                                         -- 6: of a secret form, or about such a record: `secret` has the rest
   problems TEXT                          -- JSON array: errors, of a stored record warnings
 ) STRICT;
 CREATE INDEX record_subject ON record(subject, form, hlc);
@@ -44,6 +45,9 @@ CREATE INDEX record_refused ON record(rec) WHERE outcome = 4;
 CREATE INDEX record_held_author ON record(author, rec) WHERE outcome = 2;
 CREATE INDEX record_refused_author ON record(author, rec) WHERE outcome = 4;
 CREATE INDEX record_batch ON record(batch) WHERE batch IS NOT NULL;
+
+-- What records of class 6 say, apart from all others: the JSON as it came.
+CREATE TABLE secret(rec INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;
 
 -- Refused before they had an identity (malformed payload, id conflict): kept with the reason.
 CREATE TABLE refusal(
@@ -190,8 +194,24 @@ CREATE TABLE indicator(
   place TEXT NOT NULL, name TEXT NOT NULL, num REAL, den REAL, PRIMARY KEY(place, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Records with effect, as rules, views and status files read them: none that is secret, so that
+-- nothing counts or shows those by mistake.
 CREATE VIEW stored_record AS
   SELECT rec, id, form, subject, place, hlc, author, device, rev, received_ms, amends, class, body
+  FROM record WHERE outcome = 1 AND effect = 1 AND class < 6;
+
+-- The secret ones (of secret forms, and about such records), with what they say: only for files
+-- whose rows none but the readers of leads see.
+CREATE VIEW secret_record AS
+  SELECT r.rec, r.id, r.form, r.subject, r.place, r.hlc, r.author, r.device, r.rev, r.received_ms,
+         r.amends, r.class, s.body
+  FROM record r CROSS JOIN secret s ON s.rec = r.rec
+  WHERE r.outcome = 1 AND r.effect = 1 AND r.class = 6;
+
+-- Both, for folds of tasks: a secret one is about a task that only the readers of leads see.
+CREATE VIEW any_record AS
+  SELECT rec, id, form, subject, place, hlc, author, device, rev, received_ms, amends, class,
+         coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body) AS body
   FROM record WHERE outcome = 1 AND effect = 1;
 
 -- ---------------------------------------------------------------- the feed

@@ -1,11 +1,18 @@
 #include "hash.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 
 void sha256(const void *data, size_t size, unsigned char out[SHA256_SIZE]) {
     SHA256(data, size, out);
+}
+
+void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
+                 unsigned char out[SHA256_SIZE]) {
+    if (!HMAC(EVP_sha256(), key, (int)key_size, data, size, out, NULL))
+        abort();
 }
 
 void hex_encode(const unsigned char *data, size_t size, char *out) {

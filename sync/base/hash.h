@@ -9,6 +9,8 @@
 #define SHA256_HEX_SIZE 65
 
 void sha256(const void *data, size_t size, unsigned char out[SHA256_SIZE]);
+void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
+                 unsigned char out[SHA256_SIZE]);
 void hex_encode(const unsigned char *data, size_t size, char *out); /* 2 × size + 1 bytes */
 
 /* An incremental hash; sha256_ctx_final destroys it. */

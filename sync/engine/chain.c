@@ -138,13 +138,15 @@ static int64_t own_void_ms(struct core *c) {
 }
 
 /* Whether a withdrawal or restore of `target` counts: the author's own in time, or one by a role of
- * the record.void form's x-area-roles inside its area of the register. */
+ * the record.void form's x-area-roles inside its area of the register; of a secret record, by a
+ * role that sees leads. */
 static bool void_counts(struct core *c, const struct logged *v, const struct logged *target) {
     int64_t after = hlc_ms(v->hlc) - hlc_ms(target->hlc);
     if (strcmp(v->author, target->author) == 0 && after >= 0 && after <= own_void_ms(c))
         return true;
     const struct cadre *cadre = authority_cadre(c->authority, v->author, v->hlc);
-    return cadre && v->form && (v->form->area_roles & cadre->role) &&
+    return cadre && v->form &&
+           ((target->secret ? c->lead_roles : v->form->area_roles) & cadre->role) &&
            cadre_covers(cadre, target->place);
 }
 
@@ -162,7 +164,7 @@ static bool withdrawn(struct core *c, const struct chain *ch) {
             if (!v.has_amends && logged_compare(&v, &greatest) > 0 &&
                 void_counts(c, &v, &ch->members[i].r)) {
                 greatest = v;
-                is_void = !sqlite3_column_int(q, 12);
+                is_void = !sqlite3_column_int(q, LOGGED_COLUMNS);
             }
         }
     }

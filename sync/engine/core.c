@@ -1,5 +1,6 @@
 #include "core.h"
 
+#include "hash.h"
 #include "topics.h"
 
 #include <stdio.h>
@@ -55,6 +56,22 @@ int64_t core_form_mask(const struct core *c, const struct form *f) {
 
 /* ---------------------------------------------------------------- open and close */
 
+/* The roles with "leads": true. What is wrong with the file, feed_access_load says. */
+static uint32_t load_lead_roles(const struct core *c, const struct form_catalog *catalog) {
+    char path[sizeof c->schema_dir + 16];
+    snprintf(path, sizeof path, "%s/access.json", c->schema_dir);
+    json_t *roles = json_load_file(path, 0, NULL);
+    const char *name;
+    json_t *role;
+    uint32_t mask = 0;
+    json_object_foreach(roles, name, role) {
+        if (json_is_true(json_object_get(role, "leads")))
+            mask |= form_role_bit(catalog, name);
+    }
+    json_decref(roles);
+    return mask;
+}
+
 /* All of it or nothing: others keep pointers into what was loaded before. */
 static bool load_catalog(struct core *c, struct err *e) {
     struct form_catalog *catalog = form_catalog_load(c->schema_dir, e);
@@ -71,6 +88,7 @@ static bool load_catalog(struct core *c, struct err *e) {
     c->catalog = catalog;
     c->form_run = run;
     c->form_masks = masks;
+    c->lead_roles = load_lead_roles(c, catalog);
     return true;
 }
 
@@ -81,6 +99,7 @@ static void set_meta_text(struct core *c, const char *name, char *out, size_t si
 static struct core *open_core(struct core *c, struct err *e) {
     set_meta_text(c, "county", c->county, sizeof c->county);
     set_meta_text(c, "epoch", c->epoch, sizeof c->epoch);
+    set_meta_text(c, "receipt_key", c->receipt_key, sizeof c->receipt_key);
     if (!topic_county_valid(c->county)) {
         err_set(e, ERR_INVALID, "the database has no county: was `zoufang init` cut short?");
     } else if (load_catalog(c, e)) {
@@ -128,13 +147,18 @@ struct core *core_create(const char *dir, const char *schema_dir, const char *co
     if (!c)
         return NULL;
     char epoch[UUID_TEXT_SIZE];
+    unsigned char key[32];
+    char key_text[2 * sizeof key + 1];
     uuid4_make(rng, epoch);
+    rng_fill(rng, key, sizeof key);
+    hex_encode(key, sizeof key, key_text);
     if (!store_begin(c->store, e)) {
         core_close(c);
         return NULL;
     }
     store_set_meta(c->store, "county", county);
     store_set_meta(c->store, "epoch", epoch);
+    store_set_meta(c->store, "receipt_key", key_text);
     if (!store_commit(c->store, e)) {
         core_close(c);
         return NULL;

@@ -19,6 +19,8 @@ struct core {
     char schema_dir[512];
     char county[7]; /* 6 digits */
     char epoch[UUID_TEXT_SIZE];
+    uint32_t lead_roles;     /* roles that see leads (access.json) */
+    char receipt_key[65];    /* the county's secret behind receipt codes (secret.h) */
     int64_t *form_masks;     /* by form index */
     struct strmap places;    /* touched in this transaction */
     struct strmap mentioned; /* households that exist; a bounded memory */

@@ -71,7 +71,8 @@ SELECT rev, kind, id, place, doc, seen, conflicts, checks FROM entity WHERE rowi
 SELECT rev, 'task', id, place, doc FROM task WHERE rowid = ?1;
 
 -- name: record_doc
-SELECT rev, '', id_text(id), place, body, form, fv, problems FROM record WHERE rec = ?1;
+SELECT rev, '', id_text(id), place, coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body),
+    form, fv, problems FROM record WHERE rec = ?1;
 
 -- name: left_doc
 SELECT rev, kind, CASE typeof(id) WHEN 'blob' THEN id_text(id) ELSE id END FROM feed_left

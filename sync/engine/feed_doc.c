@@ -1,5 +1,7 @@
 #include "feed_doc.h"
 
+#include "hlc.h"
+#include "secret.h"
 #include "slice.h"
 
 #include <inttypes.h>
@@ -249,6 +251,16 @@ static void write_data(const struct feed_reader *r, const struct form *form, str
     json_decref(whole);
 }
 
+/* What the reporter of a lead was told, by which he asks for it. */
+static void write_code(const struct feed_reader *r, const char *id, struct buf *out) {
+    unsigned char bytes[16];
+    char code[SECRET_CODE_SIZE];
+    if (!uuid7_parse(id, strlen(id), bytes))
+        return;
+    secret_code(r->feed->core, bytes, code);
+    buf_add_fmt(out, ",\"code\":\"%s\"", code);
+}
+
 static void write_record(const struct feed_reader *r, const char *kind, sqlite3_stmt *q,
                          struct buf *out) {
     static const char *const members[] = {"form", "fv", "subject", "hlc", "by", "amends", "gps"};
@@ -269,6 +281,8 @@ static void write_record(const struct feed_reader *r, const char *kind, sqlite3_
     }
     if (form && separator == ',' && slice_member(record, "data", &value))
         write_data(r, form, value, out);
+    if (form && form->kind == FORM_SECRET && separator == ',')
+        write_code(r, q_col(q, 2), out);
     if (strcmp(kind, feed_kind_names[FEED_HELD]) == 0 && *q_col(q, 7))
         buf_add_fmt(out, ",\"errors\":%s", q_col(q, 7));
     buf_add_str(out, "}}");

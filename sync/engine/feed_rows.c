@@ -14,6 +14,7 @@
 #define PLACE_SUMS_MAX 32768 /* some 200 places × 3 sources × what readers differ in */
 #define SUM_KEY_SIZE_MAX (1024u * 1024)
 #define CLASS_COVERT 5 /* only its audience, the covert team and the county */
+#define CLASS_LEAD 6   /* only who sees leads */
 
 const char *const feed_kind_names[FEED_KINDS] = {"division", "household", "person",
                                                  "project",  "finding",   "assignment",
@@ -165,18 +166,18 @@ static bool in_audience(const struct feed_reader *r, const char *audience) {
     return false;
 }
 
-/* Forms of secrets never; of others only to whom the form's own class is open. */
+/* Only to whom the form's own class is open; of secrets, who sees leads. */
 static bool sees_form(const struct feed_reader *r, const struct row *row) {
     const struct form_catalog *catalog = r->feed->core->catalog;
     const struct form *form = form_find(catalog, row->form, strlen(row->form), row->fv);
-    return form && form->kind != FORM_SECRET && (r->classes >> form->sensitivity & 1);
+    return form && (form->kind != FORM_SECRET || r->leads) && (r->classes >> form->sensitivity & 1);
 }
 
 /* Asked for, and of a class and kind that the reader may see at all. */
 static bool readable(const struct feed_reader *r, const struct row *row) {
     if (row->kind == FEED_KINDS || !(r->kinds >> row->kind & 1))
         return false;
-    if (row->kind == FEED_HELD && !r->reviewer)
+    if (row->kind == FEED_HELD && row->sensitivity != CLASS_LEAD && !r->reviewer)
         return false;
     if (*row->form && !sees_form(r, row))
         return false;
@@ -184,7 +185,7 @@ static bool readable(const struct feed_reader *r, const struct row *row) {
         return true;
     if (row->sensitivity < CLASS_COVERT)
         return r->classes >> row->sensitivity & 1;
-    bool lead = strcmp(row->level, "lead") == 0;
+    bool lead = row->sensitivity == CLASS_LEAD || strcmp(row->level, "lead") == 0;
     return (lead ? r->leads : r->covert) || (*row->audience && in_audience(r, row->audience));
 }
 
@@ -330,7 +331,7 @@ static void walk(struct walk *w) {
             walk_stream(w, q, s, STREAM_SUBJECT);
         }
     }
-    if (source_asked(w->r, FEED_FROM_HELD) && w->r->reviewer)
+    if (source_asked(w->r, FEED_FROM_HELD) && (w->r->reviewer || w->r->leads))
         walk_stream(w, feed_query(w->r->feed, FEED_HELD_ALL), FEED_FROM_HELD, STREAM_ALL);
     if (w->left_too)
         walk_stream(w, feed_query(w->r->feed, FEED_LEFT_ALL), FEED_FROM_LEFT, STREAM_ALL);

@@ -4,6 +4,7 @@
 #include "merge.h"
 #include "pipeline.h"
 #include "place.h"
+#include "secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,16 +46,16 @@ static void load_group(struct core *c, const struct waiting *w, struct group *g)
         q_int(q, 1, w->rec);
     while (q_row(c->store, q)) {
         g->list = realloc(g->list, (g->count + 1) * sizeof *g->list);
-        char *body = strdup(q_col(q, 15));
+        char *body = strdup(q_col(q, LOGGED_COLUMNS + 3));
         if (!g->list || !body)
             abort();
         struct held *h = &g->list[g->count++];
         memset(h, 0, sizeof *h);
         logged_read(c, q, &h->row);
-        snprintf(h->device, sizeof h->device, "%s", q_col(q, 12));
-        snprintf(h->via, sizeof h->via, "%s", q_col(q, 13));
-        h->seq = sqlite3_column_int64(q, 14);
-        h->cleared = sqlite3_column_int(q, 16);
+        snprintf(h->device, sizeof h->device, "%s", q_col(q, LOGGED_COLUMNS));
+        snprintf(h->via, sizeof h->via, "%s", q_col(q, LOGGED_COLUMNS + 1));
+        h->seq = sqlite3_column_int64(q, LOGGED_COLUMNS + 2);
+        h->cleared = sqlite3_column_int(q, LOGGED_COLUMNS + 4);
         h->body = body;
     }
 }
@@ -68,10 +69,12 @@ static void free_group(struct group *g) {
     free(g->list);
 }
 
-/* A review counts by another than the author, inside the reviewer's area of the register. */
+/* A review counts by another than the author, inside the reviewer's area of the register, by a role
+ * of the form's x-area-roles; of a secret record, by one that sees leads. */
 static bool review_counts(struct core *c, const struct logged *review, const struct held *h) {
     const struct cadre *by = authority_cadre(c->authority, review->author, review->hlc);
-    return by && strcmp(review->author, h->row.author) != 0 &&
+    uint32_t roles = h->row.secret ? c->lead_roles : review->form ? review->form->area_roles : 0;
+    return by && (by->role & roles) && strcmp(review->author, h->row.author) != 0 &&
            (!*h->where.code || cadre_covers(by, h->where.code));
 }
 
@@ -84,7 +87,7 @@ static void look_for_reviews(struct core *c, struct held *h) {
         logged_read(c, q, &review);
         if (review.has_amends || !review_counts(c, &review, h))
             continue;
-        if (sqlite3_column_int(q, 12))
+        if (sqlite3_column_int(q, LOGGED_COLUMNS))
             h->state = READY;
         else if (h->state == WAITS)
             h->state = REFUSED;
@@ -135,14 +138,19 @@ static void settle(struct pipeline *p, struct held *h) {
         place_resolve(p->core, h->record.subject, &h->record.place, &h->where);
         merge_stored(p->core, &h->record, h->row.rec, &h->where, MERGE_RELEASED);
     }
+    char code[SECRET_CODE_SIZE];
+    bool coded = stored && h->row.form->kind == FORM_SECRET;
+    if (coded)
+        secret_code(p->core, h->row.id, code);
     receipts_add(p->receipts, h->device, h->via,
                  &(struct receipt){.id = h->row.id_text,
                                    .seq = h->seq,
                                    .outcome = stored ? "stored" : "rejected",
-                                   .errors = &why});
+                                   .errors = &why,
+                                   .code = coded ? code : NULL});
     free(refused);
     problems_fini(&why);
-    if (p->metrics)
+    if (p->metrics && h->row.form->kind != FORM_SECRET)
         metrics_add(p->metrics, stored ? METRIC_STORED : METRIC_REJECTED, 1);
 }
 

@@ -36,9 +36,12 @@ struct logged {
     int64_t hlc;
     bool has_amends;
     unsigned char amends[16];
+    bool secret;   /* class 6 (secret.h) */
     bool in_batch; /* held together with the others of its atomic envelope */
     unsigned char batch[16];
 };
+
+#define LOGGED_COLUMNS 13 /* of the query `record_by_id`; others may have more behind them */
 
 /* False if the log has no such id. */
 bool logged_get(struct core *c, const unsigned char id[16], struct logged *ret);

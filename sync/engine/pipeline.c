@@ -6,6 +6,7 @@
 #include "logged.h"
 #include "merge.h"
 #include "place.h"
+#include "secret.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,8 +30,9 @@ struct verdict {
     struct logged known; /* of DUPLICATE */
 };
 
-static void count(struct pipeline *p, enum metric id) {
-    if (p->metrics)
+/* Records of secret forms are not counted: nobody is to tell from figures that there were any. */
+static void count(struct pipeline *p, enum metric id, const struct record *r) {
+    if (p->metrics && !(r && r->form && r->form->kind == FORM_SECRET))
         metrics_add(p->metrics, id, 1);
 }
 
@@ -96,6 +98,9 @@ static void judge(struct pipeline *p, const struct envelope *v, const struct rec
     } else if (r->state == RECORD_NO_FORM) {
         retry(d, "unknown_form", "/form", RETRY_FORM_MS);
     } else if (r->state == RECORD_UNFIT) {
+        struct place where;
+        place_resolve(p->core, r->subject, &r->place, &where);
+        d->where.secret = where.secret;
         problems_copy(&d->problems, &r->problems);
     } else if (hlc_ms(r->hlc) > clock_wall_ms(p->core->clock) + CLOCK_AHEAD_MS_MAX) {
         retry(d, "clock_ahead", "/hlc", RETRY_CLOCK_MS);
@@ -114,7 +119,9 @@ static void judge(struct pipeline *p, const struct envelope *v, const struct rec
 static int64_t append(struct pipeline *p, const struct envelope *v, const struct record *r,
                       const struct verdict *d, const unsigned char *batch) {
     struct store *s = p->core->store;
+    bool secret = secret_is(r->form, &d->where);
     char *problems = problems_text(&d->problems);
+    char *outside = secret ? secret_outside(r->json) : NULL;
     sqlite3_stmt *q = store_query(s, "record_add");
     q_blob(q, 1, r->id_bytes, 16);
     q_text(q, 2, r->form_id);
@@ -138,12 +145,19 @@ static int64_t append(struct pipeline *p, const struct envelope *v, const struct
         q_blob(q, 16, batch, 16);
     else
         q_null(q, 16);
-    q_int(q, 17, r->hidden ? 5 : 0);
-    q_text_n(q, 18, r->text.text, r->text.size);
+    q_int(q, 17, secret ? SECRET_CLASS : r->hidden ? 5 : 0);
+    if (secret)
+        q_text(q, 18, outside);
+    else
+        q_text_n(q, 18, r->text.text, r->text.size);
     q_text(q, 19, problems);
     q_done(s, q);
+    free(outside);
     free(problems);
-    return sqlite3_last_insert_rowid(store_db(s));
+    int64_t rec = sqlite3_last_insert_rowid(store_db(s));
+    if (secret)
+        secret_keep(p->core, rec, r->text.text, r->text.size);
+    return rec;
 }
 
 /* Keeps what has no identity in the log, with the reason. */
@@ -167,18 +181,33 @@ static void keep_refusal(struct pipeline *p, const struct envelope *v, const cha
 
 /* ---------------------------------------------------------------- receipts */
 
+/* Of a secret record neither which nor whose. */
 static void log_outcome(const struct envelope *v, const struct record *r, const char *outcome,
-                        const struct problems *list) {
-    if (log_enabled(LOG_DEBUG))
+                        const struct problems *list, bool secret) {
+    if (!log_enabled(LOG_DEBUG))
+        return;
+    if (secret)
+        log_line(LOG_DEBUG, "record=- device=- outcome=%s form=secret", outcome);
+    else
         log_line(LOG_DEBUG, "record=%s device=%s outcome=%s form=%s code=%s", r->id, v->device,
                  outcome, r->form ? r->form_id : "", list->count ? list->list[0].code : "");
 }
 
 static void answer(struct pipeline *p, const struct envelope *v, const struct record *r,
-                   const struct receipt *x) {
+                   const struct receipt *x, bool secret) {
     receipts_add(p->receipts, v->device, v->via, x);
     static const struct problems none;
-    log_outcome(v, r, x->outcome, x->errors ? x->errors : &none);
+    log_outcome(v, r, x->outcome, x->errors ? x->errors : &none, secret);
+}
+
+/* What the reporter may quote: of a stored record of a secret form. */
+static const char *code_of(const struct pipeline *p, const struct form *form,
+                           const unsigned char id[16], enum outcome outcome,
+                           char out[SECRET_CODE_SIZE]) {
+    if (!form || form->kind != FORM_SECRET || outcome != OUTCOME_STORED)
+        return NULL;
+    secret_code(p->core, id, out);
+    return out;
 }
 
 static void answer_duplicate(struct pipeline *p, const struct envelope *v, const struct record *r,
@@ -186,6 +215,7 @@ static void answer_duplicate(struct pipeline *p, const struct envelope *v, const
     sqlite3_stmt *q = store_query(p->core->store, "record_problems");
     q_int(q, 1, known->rec);
     char *problems = q_row(p->core->store, q) ? strdup(q_col(q, 0)) : NULL;
+    char code[SECRET_CODE_SIZE];
     q_end(q);
     receipts_seq(p->receipts, v->device, r->seq);
     answer(p, v, r,
@@ -194,8 +224,10 @@ static void answer_duplicate(struct pipeline *p, const struct envelope *v, const
                              .outcome = "duplicate",
                              .was = outcome_names[known->outcome],
                              .hlc = known->hlc,
-                             .problems_json = problems});
-    count(p, METRIC_DUPLICATE);
+                             .problems_json = problems,
+                             .code = code_of(p, r->form, r->id_bytes, known->outcome, code)},
+           known->secret);
+    count(p, METRIC_DUPLICATE, r);
     free(problems);
 }
 
@@ -223,7 +255,7 @@ static void release_by_other_path(struct pipeline *p, const struct envelope *v, 
         logged_set_outcome(p->core, d->known.rec, OUTCOME_STORED, NULL);
         merge_stored(p->core, r, d->known.rec, &d->where, MERGE_RELEASED);
         d->known.outcome = OUTCOME_STORED;
-        count(p, METRIC_STORED);
+        count(p, METRIC_STORED, r);
     }
     problems_fini(&missing);
 }
@@ -244,16 +276,21 @@ static void take(struct pipeline *p, const struct envelope *v, struct record *r,
         else if (d->outcome == OUTCOME_HELD && merge_awaited(p->core, r->id_bytes))
             store_dirty(p->core->store, "held", r->id, 1); /* its review came before it */
     }
-    count(p, outcome_metrics[d->outcome]);
+    char code[SECRET_CODE_SIZE];
+    bool secret = secret_is(r->form, &d->where);
+    count(p, outcome_metrics[d->outcome], r);
     answer(p, v, r,
            &(struct receipt){.id = r->id,
                              .seq = r->seq,
                              .outcome = outcome_names[d->outcome],
-                             .errors = &d->problems});
+                             .errors = &d->problems,
+                             .code = code_of(p, r->form, r->id_bytes, d->outcome, code)},
+           secret);
 }
 
 static void carry_out(struct pipeline *p, const struct envelope *v, struct record *r,
                       struct verdict *d, const unsigned char *batch) {
+    bool secret = secret_is(r->form, &d->where) || d->known.secret;
     switch (d->what) {
     case TAKE:
         take(p, v, r, d, batch);
@@ -267,19 +304,21 @@ static void carry_out(struct pipeline *p, const struct envelope *v, struct recor
         keep_refusal(p, v, r->text.text, r->text.size, &d->problems);
         if (r->seq)
             receipts_seq(p->receipts, v->device, r->seq);
-        count(p, METRIC_REJECTED);
+        count(p, METRIC_REJECTED, r);
         answer(p, v, r,
                &(struct receipt){
-                   .id = r->id, .seq = r->seq, .outcome = "rejected", .errors = &d->problems});
+                   .id = r->id, .seq = r->seq, .outcome = "rejected", .errors = &d->problems},
+               secret);
         break;
     case RETRY:
-        count(p, METRIC_RETRY);
+        count(p, METRIC_RETRY, r);
         answer(p, v, r,
                &(struct receipt){.id = r->id,
                                  .seq = r->seq,
                                  .outcome = "retry",
                                  .errors = &d->problems,
-                                 .after_ms = d->after_ms});
+                                 .after_ms = d->after_ms},
+               secret);
         break;
     }
 }
@@ -389,7 +428,7 @@ static void refuse_payload(struct pipeline *p, const struct envelope *v, const v
                                    .outcome = "rejected",
                                    .errors = &v->problems,
                                    .payload_hash = v->payload_hash});
-    count(p, METRIC_PAYLOADS_REFUSED);
+    count(p, METRIC_PAYLOADS_REFUSED, NULL);
     log_line(LOG_DEBUG, "payload=%s device=%s outcome=rejected code=%s", v->payload_hash, v->device,
              v->problems.list[0].code);
 }

@@ -49,12 +49,14 @@ static bool task_subject(const char *task, char *out, struct subject *ret) {
     return false;
 }
 
-static void place_of_record(struct core *c, const char *id, char out[13]) {
+static void place_of_record(struct core *c, struct place *p) {
     unsigned char bytes[16];
     struct logged target;
-    if (uuid7_parse(id, strlen(id), bytes) && logged_get(c, bytes, &target) &&
-        target.outcome == OUTCOME_STORED)
-        memcpy(out, target.place, 13);
+    if (!uuid7_parse(p->subject, strlen(p->subject), bytes) || !logged_get(c, bytes, &target))
+        return;
+    p->secret = target.secret;
+    if (target.outcome == OUTCOME_STORED)
+        memcpy(p->code, target.place, 13);
 }
 
 void place_resolve(struct core *c, const char *subject, const struct subject *parsed,
@@ -67,5 +69,5 @@ void place_resolve(struct core *c, const char *subject, const struct subject *pa
     memcpy(p->code, p->at.place, sizeof p->code);
     p->named = *p->code != '\0';
     if (p->at.kinds & SUBJECT_RECORD)
-        place_of_record(c, p->subject, p->code);
+        place_of_record(c, p);
 }

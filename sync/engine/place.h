@@ -11,6 +11,7 @@ struct place {
     char subject[SUBJECT_SIZE_MAX + 1];
     char code[13]; /* division that scope is judged by, "" unknown */
     bool named;    /* false: only a record it is about tells the place */
+    bool secret;   /* it is about a record that is secret (secret.h) */
 };
 
 void place_resolve(struct core *c, const char *subject, const struct subject *parsed,

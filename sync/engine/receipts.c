@@ -204,6 +204,8 @@ void receipts_add(struct receipts *r, const char *device, const char *via,
         add_text(b, "was", x->was);
     if (x->hlc)
         add_stamp(b, x->hlc);
+    if (x->code)
+        add_text(b, "code", x->code);
     add_problems(b, x);
     if (x->after_ms)
         buf_add_fmt(b, ",\"after_ms\":%" PRId64, x->after_ms);

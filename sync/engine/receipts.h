@@ -20,6 +20,7 @@ struct receipt {
     int64_t hlc;                   /* of a duplicate: the stored stamp; else 0 */
     const struct problems *errors; /* or warnings of `stored`; NULL or empty = none */
     const char *problems_json;     /* the same as text read back from the log, or NULL */
+    const char *code;              /* of a stored secret record (secret.h), else NULL */
     int64_t after_ms;              /* of `retry`, else 0 */
     const char *payload_hash;      /* of a refused payload, else NULL */
 };

@@ -1,0 +1,64 @@
+#include "secret.h"
+
+#include "logged.h"
+#include "payload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool secret_is(const struct form *form, const struct place *where) {
+    return (form && form->kind == FORM_SECRET) || where->secret;
+}
+
+char *secret_outside(const json_t *record) {
+    static const char *const members[] = {"id",      "seq", "form", "fv",
+                                          "subject", "hlc", "by",   "amends"};
+    json_t *outside = json_object();
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        json_t *v = json_object_get(record, members[i]);
+        if (v)
+            json_object_set(outside, members[i], v);
+    }
+    char *text = payload_dump(outside);
+    json_decref(outside);
+    return text;
+}
+
+void secret_keep(struct core *c, int64_t rec, const char *text, size_t size) {
+    sqlite3_stmt *q = store_query(c->store, "secret_add");
+    q_int(q, 1, rec);
+    q_text_n(q, 2, text, size);
+    q_done(c->store, q);
+}
+
+void secret_hide(struct core *c, int64_t rec) {
+    json_t *body = logged_body(c, rec);
+    char *text = payload_dump(body);
+    char *outside = secret_outside(body);
+    secret_keep(c, rec, text, strlen(text));
+    sqlite3_stmt *q = store_query(c->store, "record_hide");
+    q_int(q, 1, rec);
+    q_text(q, 2, outside);
+    q_int(q, 3, store_next_rev(c->store));
+    q_done(c->store, q);
+    free(outside);
+    free(text);
+    json_decref(body);
+}
+
+/* 40 bits in 8 letters and digits that are not mistaken for each other. */
+void secret_code(const struct core *c, const unsigned char id[16], char out[SECRET_CODE_SIZE]) {
+    static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    unsigned char mac[SHA256_SIZE];
+    hmac_sha256(c->receipt_key, strlen(c->receipt_key), id, 16, mac);
+    uint64_t bits = hash_head64(mac);
+    for (int i = 0; i < 9; i++) {
+        if (i == 4) {
+            out[i] = '-';
+            continue;
+        }
+        out[i] = letters[bits >> 59];
+        bits <<= 5;
+    }
+    out[9] = '\0';
+}
