@@ -210,7 +210,7 @@ size_t derive_level(struct derive *d, const struct level *level, size_t max) {
         derive_checks(d, level);
     for (size_t i = 0; i < d->file_count; i++) {
         struct derive_file *f = &d->files[i];
-        if (f->kind == DERIVE_RULE && f->level == level && derive_changed(d, f))
+        if (f->kind == DERIVE_RULE && f->level == level && !f->continued && derive_changed(d, f))
             derive_rule(d, f);
     }
     return count;
@@ -257,16 +257,20 @@ bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct e
 
 /* Marks all subjects of all levels but entities, of which there are many. */
 static void mark_levels(struct derive *d) {
+    static const char *const names[] = {[LEVEL_OF_SUBJECTS] = "mark_subjects",
+                                        [LEVEL_OF_KEYS] = "mark_keys",
+                                        [LEVEL_OF_DIVISIONS] = "mark_divisions",
+                                        [LEVEL_OF_SUMS] = "mark_divisions"};
     derive_do(d, "mark_records");
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
         const struct level *l = &level_table[i];
         if (l->source == LEVEL_OF_ENTITIES || l->source == LEVEL_OF_RECORDS)
             continue;
-        bool subjects = l->source == LEVEL_OF_SUBJECTS;
-        sqlite3_stmt *q = derive_q(d, subjects ? "mark_subjects" : "mark_divisions");
+        sqlite3_stmt *q = derive_q(d, names[l->source]);
         q_text(q, 1, l->name);
-        q_text(q, 2, subjects ? l->prefix : d->county);
-        if (!subjects)
+        if (l->source != LEVEL_OF_KEYS)
+            q_text(q, 2, l->source == LEVEL_OF_SUBJECTS ? l->prefix : d->county);
+        if (l->source == LEVEL_OF_DIVISIONS || l->source == LEVEL_OF_SUMS)
             q_int(q, 3, l->rank);
         q_done(d->store, q);
     }

@@ -38,6 +38,11 @@ INSERT INTO form(form, bit) SELECT ?1, coalesce(max(bit) + 1, 0) FROM form;
 -- name: view_name_next
 SELECT coalesce(max(file) / ?1 + 1, 0) * ?1 FROM temp.view_name;
 
+-- Parts of one rule are asked together.
+-- name: reads_share
+INSERT OR IGNORE INTO temp.view_name(file, name, use, level)
+  SELECT ?2, name, use, level FROM temp.view_name WHERE file = ?1 AND use = 4;
+
 -- name: view_name_drop
 DELETE FROM temp.view_name WHERE file BETWEEN ?1 AND ?2;
 
@@ -132,6 +137,11 @@ INSERT INTO dirty(level, id, forms)
     WHERE subject > ?2 AND subject < ?2 || ':'
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
 
+-- name: mark_keys
+INSERT INTO dirty(level, id, forms)
+  SELECT DISTINCT ?1, place, 4611686018427387904 FROM ledger WHERE place > ':'
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
+
 -- Files of divisions that ask for the sums (the pseudo-form `indicator`): those of the places
 -- computed, and of the divisions above them.
 -- name: mark_counted
@@ -181,16 +191,18 @@ INSERT INTO temp.differs
 -- name: differs_any
 SELECT EXISTS (SELECT 1 FROM temp.differs);
 
--- Places that rows leave or enter; ?1: the subjects are places themselves.
+-- Places and keys that rows leave or enter; ?1: the subjects are places themselves.
 -- name: ledger_dirty
-INSERT OR IGNORE INTO dirty(level, id, forms)
-  SELECT 'place', p, 4611686018427387904 FROM (
+INSERT INTO dirty(level, id, forms)
+  SELECT iif(p GLOB '[0-9]*', 'place', 'key'), p, 4611686018427387904 FROM (
     SELECT l.place AS p FROM temp.differs d
       CROSS JOIN ledger l ON l.subject = d.subject AND l.view = d.name
     UNION SELECT f.place FROM temp.differs d
       CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name
     UNION SELECT d.subject FROM temp.differs d WHERE ?1)
-  WHERE p <> '';
+  WHERE p <> ''
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
+    WHERE forms | excluded.forms <> forms;
 
 -- name: ledger_delete
 DELETE FROM ledger WHERE (subject, view) IN (SELECT subject, name FROM temp.differs);
@@ -216,9 +228,11 @@ UPDATE entity SET checks = t.doc, rev = ?2 + t.n FROM temp.todo t
   WHERE entity.kind = ?1 AND entity.id = t.id;
 
 -- name: checks_dirty
-INSERT OR IGNORE INTO dirty(level, id, forms)
+INSERT INTO dirty(level, id, forms)
   SELECT 'place', e.place, 4611686018427387904
-    FROM temp.todo t CROSS JOIN entity e ON e.kind = ?1 AND e.id = t.id WHERE e.place <> '';
+    FROM temp.todo t CROSS JOIN entity e ON e.kind = ?1 AND e.id = t.id WHERE e.place <> ''
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
+    WHERE forms | excluded.forms <> forms;
 
 -- Rows named like their level (?1) are the documents of its entities.
 -- name: document_differ
@@ -290,9 +304,11 @@ INSERT INTO temp.todo(id)
 
 -- Places that a task leaves or enters.
 -- name: task_dirty
-INSERT OR IGNORE INTO dirty(level, id, forms)
+INSERT INTO dirty(level, id, forms)
   SELECT 'place', t.place, 4611686018427387904
-    FROM temp.todo d CROSS JOIN task t ON t.id = d.id WHERE t.place <> '';
+    FROM temp.todo d CROSS JOIN task t ON t.id = d.id WHERE t.place <> ''
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
+    WHERE forms | excluded.forms <> forms;
 
 -- name: task_write
 INSERT OR REPLACE INTO task(id, rule, subject, level, root, place, state, priority, opened, due,

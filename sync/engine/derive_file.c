@@ -388,6 +388,27 @@ static bool load_folder(struct derive *d, const char *dir, const char *folder, s
     return ok;
 }
 
+/* The parts of a rule at one level are asked as one, where the last of them stands: together they
+ * say which of its tasks there are. */
+static void join_parts(struct derive *d) {
+    for (size_t i = 0; i < d->file_count; i++) {
+        struct derive_file *f = &d->files[i];
+        size_t last = d->file_count - 1;
+        while (last > i && !derive_same_rule(f, &d->files[last]))
+            last--;
+        if (last == i)
+            continue;
+        struct derive_file *g = &d->files[last];
+        f->continued = true;
+        g->forms |= f->forms;
+        g->reads = g->reads || f->reads;
+        sqlite3_stmt *q = derive_q(d, "reads_share");
+        q_int(q, 1, f->index);
+        q_int(q, 2, g->index);
+        q_done(d->store, q);
+    }
+}
+
 bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e) {
     q_int(derive_q(d, "view_name_next"), 1, DERIVE_FILES_MAX);
     d->first_index = (int)derive_ask(d, "view_name_next");
@@ -395,6 +416,7 @@ bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e) 
         !load_folder(d, schema_dir, "status", e))
         return false;
     derive_script(d, "names_refill");
+    join_parts(d);
     int64_t folds = 0;
     for (size_t i = 0; i < d->file_count; i++)
         folds |= d->files[i].kind == DERIVE_FOLD ? d->files[i].forms : 0;

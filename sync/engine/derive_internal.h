@@ -19,6 +19,7 @@ struct derive_file {
     int64_t forms;             /* mask */
     bool reads;                /* names ledger rows whose change asks it too */
     bool document;             /* makes rows named like its level, which are documents */
+    bool continued;            /* a later file is another part of the rule at this level */
     char *sql;                 /* as prepared */
     sqlite3_stmt *stmt;
 };
@@ -58,7 +59,9 @@ int64_t derive_revs(struct derive *d);
 
 void derive_view(struct derive *d, struct derive_file *f);
 void derive_checks(struct derive *d, const struct level *level);
+/* `f` is the last part of the rule at its level. */
 void derive_rule(struct derive *d, struct derive_file *f);
+bool derive_same_rule(const struct derive_file *f, const struct derive_file *g);
 void derive_places(struct derive *d);
 /* The rows that temp.slice gets from one level, evaluated; returns how many. */
 size_t derive_level(struct derive *d, const struct level *level, size_t max);

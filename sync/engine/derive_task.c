@@ -145,9 +145,17 @@ static void void_tasks(struct derive *d, const struct derive_file *f) {
     retain_tasks(d);
 }
 
+bool derive_same_rule(const struct derive_file *f, const struct derive_file *g) {
+    return f->kind == DERIVE_RULE && g->kind == DERIVE_RULE && f->level == g->level &&
+           strcmp(f->name, g->name) == 0;
+}
+
 void derive_rule(struct derive *d, struct derive_file *f) {
     derive_do(d, "wanted_clear");
-    derive_file_run(d, f);
+    for (size_t i = 0; i < d->file_count; i++) {
+        if (derive_same_rule(&d->files[i], f))
+            derive_file_run(d, &d->files[i]);
+    }
     if (derive_ask(d, "wanted_any")) {
         run_folds(d);
         derive_do(d, "wanted_doc");

@@ -15,6 +15,7 @@ const struct level level_table[LEVEL_COUNT] = {
      .kinds = SUBJECT_HOUSEHOLD | SUBJECT_PERSON,
      .retained = true,
      .checked = true},
+    {.name = "key", .source = LEVEL_OF_KEYS, .retained = true},
     {.name = "village",
      .source = LEVEL_OF_DIVISIONS,
      .kinds = SUBJECT_VILLAGE,

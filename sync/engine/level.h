@@ -8,13 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LEVEL_COUNT 8
+#define LEVEL_COUNT 9
 
 /* Where all subjects of a level are found, once a day. */
 enum level_source {
     LEVEL_OF_RECORDS,   /* ids of records that files name under `opened-by` */
     LEVEL_OF_SUBJECTS,  /* what records are about, if it begins with `prefix` */
     LEVEL_OF_ENTITIES,  /* entities of the kind `name` */
+    LEVEL_OF_KEYS,      /* places of ledger rows that are no division: what rows have in common */
     LEVEL_OF_DIVISIONS, /* divisions of this rank */
     LEVEL_OF_SUMS       /* `place`: what is summed and published, all divisions */
 };
