@@ -1,0 +1,214 @@
+"""What a full county costs (docs/performance.md, lines F, I, K, M): figures of the server alone, not ratios.
+
+F  most resident memory (VmHWM) of the server with 2,000 phones connected and publishing, MiB
+I  households a second that derivation takes when everything is out of date, with every file of schema/, after a load
+   of records of all forms
+K  first pull of a village of the usual size (340 households, 1,200 persons) until its last page is there, ms
+M  from the start of `zoufang serve` until phones can connect, ms"""
+import json
+import os
+import socket
+import sqlite3
+import struct
+import subprocess
+import time
+
+# line: what, must, aim, less is better
+LINES = {
+    "F": ("most resident memory, 2,000 phones connected under load, MiB", 64, 32, True),
+    "I": ("derivation with all files, households/s", 4000, 10000, False),
+    "K": ("first pull of a village, ms", 300, 80, True),
+    "M": ("start of the full county until ready, ms", 1000, 200, True),
+}
+PHONES = 2000
+PULLS = 9
+
+
+def resident_mib(pid, what):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith(what + ":")) / 1024
+
+
+def memory(b, o):
+    """F"""
+    phones = 200 if o.quick else PHONES
+    if getattr(b, "crowd", 0) != phones:
+        b.write_phones(phones)
+        b.crowd = phones
+    data = b.fresh_data()
+    s = b.start(b.build + "/zoufang", "serve", "--data", data)
+    load = b.load(4000 if o.quick else 40000, 1, True)
+    b.wait_connected(data)
+    b.fire(load)
+    b.wait_connected(data)
+    found = resident_mib(s.pid, "VmHWM")
+    b.end(s)
+    return found
+
+
+def rest_of(data):
+    db = sqlite3.connect(f"file:{data}/zoufang.db?mode=ro", uri=True)
+    n = db.execute("SELECT count(*) FROM dirty WHERE level = 'household'").fetchone()[0]
+    db.close()
+    return n
+
+
+def derivation(b, o):
+    """I: a parameter that changes makes everything out of date, at once for a running server."""
+    data, port = b.fresh_data(), str(free_pair())
+    s = b.start(b.build + "/zoufang", "serve", "--data", data, "--standalone", "--port", port)
+    s.stdout.readline()
+    b.wait_connected(data)
+    subprocess.run([b.build + "/zoufang", "simulate", "--data", data, "--port", port, "--phones",
+                    "20" if o.quick else "200", "--records", "500" if o.quick else "20000", "--rate", "2000",
+                    "--offline", "0", "--time-scale", "0.01", "--seed", "7"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    b.wait_connected(data)
+    db = sqlite3.connect(f"file:{data}/zoufang.db?mode=ro", uri=True)
+    households = db.execute("SELECT count(*) FROM entity WHERE kind = 'household'").fetchone()[0]
+    db.close()
+    subprocess.run([b.build + "/zoufang", "param", "set", "watch.income_factor", "1.6", "--data", data],
+                   check=True, stdout=subprocess.DEVNULL)
+    before = time.monotonic()
+    while rest_of(data) == 0 and time.monotonic() < before + 60:
+        before_marked = time.monotonic()
+        time.sleep(0.01)
+    started = before_marked
+    while rest_of(data) > 0:
+        time.sleep(0.02)
+    rate = households / (time.monotonic() - started)
+    b.end(s)
+    return rate
+
+
+# ---- a phone that pulls: MQTT 3.1.1 by hand, so that no library's loop is measured
+
+def packet(first, body):
+    size, head = len(body), bytes([first])
+    while True:
+        size, low = size >> 7, size & 0x7f
+        head += bytes([low | (0x80 if size else 0)])
+        if not size:
+            return head + body
+
+
+def text(value):
+    raw = value if isinstance(value, bytes) else value.encode()
+    return struct.pack(">H", len(raw)) + raw
+
+
+class Puller:
+    def __init__(self, port, county, device, password):
+        self.root = f"zf/1/{county}"
+        self.device = device
+        self.s = socket.create_connection(("127.0.0.1", port))
+        self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+        self.s.sendall(packet(0x10, text("MQTT") + b"\x04\xc2\x00\x00" + text(device) + text(device) + text(password)))
+        self.read(2)
+        self.s.sendall(packet(0x82, b"\x00\x01" + text(f"{self.root}/down/{device}/changes") + b"\x01"))
+        self.read(9)
+
+    def read(self, kind):
+        """The body of the next packet of that kind; a PUBLISH is acknowledged."""
+        while True:
+            size, at, shift = 0, 1, 0
+            while len(self.buffer) > at:
+                size |= (self.buffer[at] & 0x7f) << shift
+                shift += 7
+                at += 1
+                if not self.buffer[at - 1] & 0x80:
+                    break
+            else:
+                at = 0
+            if at and len(self.buffer) >= at + size:
+                first, body = self.buffer[0] >> 4, self.buffer[at:at + size]
+                self.buffer = self.buffer[at + size:]
+                if first == 3:
+                    topic = struct.unpack(">H", body[:2])[0]
+                    self.s.sendall(packet(0x40, body[2 + topic:4 + topic]))
+                    body = body[4 + topic:]
+                if first == kind:
+                    return body
+                continue
+            more = self.s.recv(1 << 18)
+            if not more:
+                raise RuntimeError("the broker closed the connection")
+            self.buffer += more
+
+    def pull(self):
+        """Seconds from the first question to the last page, and how many changes came."""
+        cursor, count, begin = None, 0, time.monotonic()
+        for n in range(1000):
+            q = json.dumps({"v": 1, "req": f"r{n}", "cursor": cursor})
+            self.s.sendall(packet(0x32, text(f"{self.root}/up/{self.device}/pull") + b"\x00\x02" + q.encode()))
+            page = json.loads(self.read(3))
+            if "error" in page:
+                raise RuntimeError(str(page["error"]))
+            count += len(page["changes"])
+            cursor = page["cursor"]
+            if not page["more"]:
+                return time.monotonic() - begin, count
+        raise RuntimeError("a pull without end")
+
+
+def first_pulls(b, o):
+    """K: the median over villages; each phone has never pulled before."""
+    data = b.fresh_data()
+    s = b.start(b.build + "/zoufang", "serve", "--data", data)
+    b.wait_connected(data)
+    found = []
+    with open(b.phones) as f:
+        phones = [line.split()[:2] for line in f][:PULLS]
+    for device, password in phones:
+        p = Puller(b.port, b.county, device, password)
+        seconds, count = p.pull()
+        p.s.close()
+        if count < (100 if o.quick else 1300):
+            raise RuntimeError(f"only {count} changes: no whole village")
+        found.append(seconds * 1000)
+    b.end(s)
+    return sorted(found)[len(found) // 2]
+
+
+def start(b, o):
+    """M, with the server's own broker, as script/server starts it."""
+    data = b.fresh_data()
+    for _ in range(2):  # the first start of a copy derives the day; the second is what is measured
+        before = time.monotonic()
+        s = b.start(b.build + "/zoufang", "serve", "--data", data, "--standalone", "--port", str(free_pair()))
+        line = s.stdout.readline()
+        took = (time.monotonic() - before) * 1000
+        if '"ready":true' not in line:
+            raise RuntimeError("the server does not start")
+        b.wait_connected(data)
+        b.end(s)
+    return took
+
+
+def free_pair():
+    while True:
+        with socket.socket() as a, socket.socket() as c:
+            a.bind(("127.0.0.1", 0))
+            n = a.getsockname()[1]
+            try:
+                c.bind(("127.0.0.1", n + 1))
+                return n
+            except (OSError, OverflowError):
+                continue
+
+
+def measure_county(b, o, s):
+    """F and I once, K and M as often as there are rounds."""
+    if "M" in o.only:
+        for _ in range(o.rounds):
+            s.add(M=start(b, o))
+    if "K" in o.only:
+        for _ in range(o.rounds):
+            s.add(K=first_pulls(b, o))
+    if "I" in o.only:
+        s.add(I=derivation(b, o))
+    if "F" in o.only:
+        s.add(F=memory(b, o))
+    if set("FIKM") & set(o.only):
+        print("the full county: done", file=__import__("sys").stderr)
