@@ -1,6 +1,7 @@
 -- rule: T-F1
 -- level: finding
--- forms: finding.report house.work rectify.report verify.lookback register.cadre register.unit
+-- forms: finding.report rectify.report verify.lookback
+-- reads: finding.loop
 -- priority: 2
 -- title-zh: 问题整改
 -- title-en: Rectify the finding

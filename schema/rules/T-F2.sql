@@ -1,6 +1,7 @@
 -- rule: T-F2
 -- level: finding
--- forms: finding.report house.work rectify.report verify.lookback register.cadre register.unit
+-- forms: finding.report rectify.report verify.lookback
+-- reads: finding.loop
 -- priority: 2
 -- title-zh: 核查整改
 -- title-en: Check the rectification

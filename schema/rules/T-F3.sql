@@ -1,6 +1,7 @@
 -- rule: T-F3
 -- level: finding
--- forms: finding.report house.work rectify.report verify.lookback register.cadre register.unit
+-- forms: finding.report rectify.report verify.lookback
+-- reads: finding.loop
 -- title-zh: 整改回头看
 -- title-en: Look back at the rectification
 -- Whenever a finding was closed: all covert and high ones, a sample of the others.

@@ -1,6 +1,7 @@
 -- rule: T-F4
 -- level: finding
--- forms: finding.report house.work rectify.report verify.lookback register.cadre register.unit
+-- forms: finding.report rectify.report verify.lookback
+-- reads: finding.loop
 -- title-zh: 整改反弹:重新整改
 -- title-en: Relapsed: rectify again
 -- One for each failed check and each relapse, one step more urgent than the finding; runs until a

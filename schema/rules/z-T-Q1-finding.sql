@@ -1,6 +1,7 @@
 -- rule: T-Q1
 -- level: finding
--- forms: finding.report house.work rectify.report verify.lookback register.cadre register.unit
+-- forms: finding.report rectify.report verify.lookback task.update register.cadre
+-- reads: finding.loop
 -- title-zh: 核实数据:整改、核查记录未生效
 -- title-en: Check the data: a record about the finding has no effect
 -- A rectification, check or look-back without effect, for its author to correct: ended by the next

@@ -1,12 +1,17 @@
 -- view: finding
 -- level: finding
--- forms: finding.report house.work rectify.report verify.lookback register.cadre register.unit
--- opened-by: finding.report house.work
--- names: finding find.found find.rectified find.reopened
--- keeps: finding.loop
+-- forms: finding.report house.work lookback.relocation inspect.env_village project.step rectify.report verify.lookback register.cadre register.unit
+-- opened-by: finding.report house.work lookback.relocation inspect.env_village project.step
+-- names: finding find.found find.rectified find.reopened find.tour find.sev.high find.sev.mid find.sev.low find.cat.identify find.cat.help find.cat.exit find.cat.income find.cat.food_clothing find.cat.education find.cat.medical find.cat.housing find.cat.water find.cat.env find.cat.duty find.cat.policy find.cat.work find.cat.funds find.cat.style find.cat.data find.cat.custom find.cat.awareness
+-- keeps: finding.loop find.high_open
 -- Found, rectified, checked, closed, looked back at, reopened: the events that had effect, in the
--- order of their stamps, and those that had none, with the reason. A finding is a finding.report,
--- or a house accepted with debts (house.work). Its check is the township's (TW), the county's (CO)
+-- order of their stamps, and those that had none, with the reason. A finding is a finding.report, a
+-- house accepted with debts (house.work), a resettled household that got too much room, paid too
+-- much, owes money or is not housed well (lookback.relocation), fewer pond chiefs than ponds
+-- (inspect.env_village), or a project begun before its announcement ended (project.step, as
+-- 70-project.sql found it; so is the place). What is counted is open or closed of found; covert
+-- work is counted nowhere but in kept rows. finding.loop stands at the county.
+-- The check is the township's (TW), the county's (CO)
 -- if it is covert or a township has to rectify; the look-back is the covert team's (CT). Nobody
 -- verifies who rectified the finding before, or belongs to the unit that has to; a check needs a
 -- rectification, a look-back a closed finding. A rectification is not done before the finding; more
@@ -16,27 +21,57 @@ WITH RECURSIVE
 version(subject, form, id, day, about, author) AS (
   SELECT c.subject, r.form, r.id, hlc_day(r.hlc), r.subject, r.author FROM changed c
     CROSS JOIN record r ON r.id = id_blob(c.subject)
-   WHERE r.form IN ('finding.report', 'house.work') AND r.outcome = 1 AND r.amends IS NULL
+   WHERE r.form IN ('finding.report', 'house.work', 'lookback.relocation', 'inspect.env_village',
+                    'project.step') AND r.outcome = 1 AND r.amends IS NULL
   UNION
   SELECT v.subject, v.form, r.id, v.day, v.about, v.author
     FROM version v CROSS JOIN record r ON r.amends = v.id
    WHERE r.form = v.form AND r.subject = v.about AND r.author = v.author AND r.effect <> -2
      AND r.outcome = 1),
 newest AS MATERIALIZED (
-  SELECT v.subject, v.form, v.day, r.subject AS about, substr(r.subject, 1, 12) AS place,
+  SELECT v.subject, v.form, v.day, r.subject AS about, substr(r.subject, 1, 12) AS place, r.id,
          r.class = 5 AS covert, r.body -> '$.data' AS data, max(r.hlc)
     FROM version v CROSS JOIN stored_record r ON r.id = v.id GROUP BY v.subject),
+-- what records of other forms show, and whose it is to mend: the village's (VO) or township's (TW)
+shown AS MATERIALIZED (
+  SELECT subject, day, about, place, 'funds' AS cat, 'VO' AS duty,
+         printf('负债建设:%d号房', data ->> '$.bld') AS text
+    FROM newest WHERE form = 'house.work' AND data ->> '$.debt_yuan' > 0
+  UNION ALL
+  SELECT * FROM (
+    SELECT subject, day, about, place, 'housing', 'VO', '易地搬迁:' || substr(
+             iif(data ->> '$.area_m2' > (data ->> '$.persons') * param('relocation.area_max'),
+                 '、人均面积超标', '')
+             || iif(data ->> '$.self_paid_yuan' > param('relocation.self_paid_max') + 0,
+                    '、自筹超标', '')
+             || iif(data ->> '$.debt_yuan' > 0, '、负债', '')
+             || iif(data ->> '$.quality_ok', '', '、质量问题')
+             || iif(data ->> '$.moved_in', '', '、未入住'), 2) AS text
+      FROM newest WHERE form = 'lookback.relocation') WHERE text <> '易地搬迁:'
+  UNION ALL
+  SELECT subject, day, about, place, 'env', 'VO', printf('塘长缺%d名(%s)',
+           (SELECT dv.doc ->> '$.ponds_total' FROM entity dv WHERE dv.kind = 'division' AND dv.id = n.about)
+           - (data ->> '$.chiefs.pond'), data ->> '$.month')
+    FROM newest n
+   WHERE form = 'inspect.env_village' AND data ->> '$.chiefs.pond' < (
+     SELECT dv.doc ->> '$.ponds_total' FROM entity dv
+      WHERE dv.kind = 'division' AND dv.id = n.about)
+  UNION ALL
+  SELECT n.subject, n.day, n.about, pl.doc ->> '$.div', 'funds', 'TW', '公告期满前开工'
+    FROM newest n CROSS JOIN ledger pl ON pl.subject = n.about AND pl.view = 'project.loop'
+   WHERE n.form = 'project.step' AND n.data ->> '$.step' = 'started' AND EXISTS (
+     SELECT 1 FROM json_each(pl.doc, '$.early') x WHERE x.value = id_text(n.id))),
 report AS MATERIALIZED (
   SELECT subject, day, about, place, covert, data ->> '$.source' AS source, data ->> '$.cat' AS cat,
          data ->> '$.severity' AS severity, data ->> '$.text' AS text, data ->> '$.duty_unit' AS unit
     FROM newest WHERE form = 'finding.report'
   UNION ALL
-  SELECT subject, day, about, place, 0, 'inspect', 'funds', 'mid',
-         printf('负债建设:%d号房', data ->> '$.bld'),
+  SELECT subject, day, about, place, 0, 'inspect', cat, 'mid', text,
          coalesce((SELECT a.doc ->> '$.unit' FROM entity a
-           WHERE a.place = n.place AND +a.kind = 'cadre' AND a.gone = '' AND a.doc ->> '$.active'
-             AND a.doc ->> '$.role' = 'VO' ORDER BY a.id LIMIT 1), '')
-    FROM newest n WHERE form = 'house.work' AND data ->> '$.debt_yuan' > 0),
+           WHERE a.place = iif(n.duty = 'TW', substr(n.place, 1, 9) || '000', n.place)
+             AND +a.kind = 'cadre' AND a.gone = '' AND a.doc ->> '$.active'
+             AND a.doc ->> '$.role' = n.duty ORDER BY a.id LIMIT 1), '')
+    FROM shown n),
 unit AS MATERIALIZED (
   SELECT p.*, coalesce((SELECT u.doc ->> '$.level' FROM entity u
                          WHERE u.kind = 'unit' AND u.id = p.unit), '') AS unit_level
@@ -120,23 +155,29 @@ dated AS MATERIALIZED (
                   coalesce((SELECT max(e.until) FROM event e WHERE e.subject = l.subject
                              AND e.what = 'extended' AND e.n > coalesce(l.again, 0)), '')) AS due_now
     FROM loop l)
-SELECT d.subject, v.name, iif(v.name = 'finding.loop', NULL, d.place) AS place,
-       CASE v.name WHEN 'find.found' THEN 1 WHEN 'find.rectified' THEN state = 'closed'
-                   WHEN 'find.reopened' THEN relapsed END AS num,
-       CASE v.name WHEN 'find.found' THEN 1 WHEN 'find.rectified' THEN 1
-                   WHEN 'find.reopened' THEN looked END AS den,
-       CASE v.name
+SELECT subject, name, iif(name = 'finding.loop', substr(place, 1, 6) || '000000', place) AS place,
+       CASE WHEN name GLOB 'finding*' THEN NULL WHEN name = 'find.found' THEN 1
+            WHEN name IN ('find.rectified', 'find.tour') THEN state = 'closed'
+            WHEN name = 'find.reopened' THEN relapsed ELSE state <> 'closed' END AS num,
+       CASE WHEN name GLOB 'finding*' THEN NULL WHEN name = 'find.reopened' THEN looked ELSE 1 END AS den,
+       CASE name
          WHEN 'finding.loop' THEN
            json_object('day', day, 'due', due, 'stop', stop, 'place', place, 'unit', unit,
-             'unit_level', unit_level, 'checker', checker, 'severity', severity, 'covert', covert,
-             'told', source <> 'lead', 'state', state, 'events', json(events), 'idle', json(idle))
+             'unit_level', unit_level, 'checker', checker, 'source', source, 'cat', cat,
+             'severity', severity, 'covert', covert, 'told', source <> 'lead', 'state', state,
+             'events', json(events), 'idle', json(idle))
          WHEN 'finding' THEN
            json_object('subject', about, 'source', source, 'cat', cat, 'severity', severity,
              'text', text, 'duty_unit', unit, 'opened', day, 'due', due_now, 'state', state)
          ELSE '{}' END AS doc,
-       iif(v.name = 'finding', iif(covert, 5, 1), NULL) AS class,
-       iif(v.name = 'finding', iif(covert AND source <> 'lead', unit, ''), NULL) AS audience
-  FROM dated d CROSS JOIN (
-    SELECT 'finding.loop' AS name UNION ALL SELECT 'finding' UNION ALL SELECT 'find.found'
-    UNION ALL SELECT 'find.rectified' UNION ALL SELECT 'find.reopened') v
- WHERE v.name GLOB 'finding*' OR (NOT covert AND (v.name <> 'find.reopened' OR looked))
+       iif(name = 'finding', iif(covert, 5, 1), NULL) AS class,
+       iif(name = 'finding', iif(covert AND source <> 'lead', unit, ''), NULL) AS audience
+  FROM (SELECT d.*, k.name || iif(k.name = 'find.sev.', severity, iif(k.name = 'find.cat.', cat, ''))
+               AS name
+          FROM dated d CROSS JOIN (
+            SELECT 'finding' AS name UNION ALL SELECT 'finding.loop' UNION ALL SELECT 'find.high_open'
+            UNION ALL SELECT 'find.found' UNION ALL SELECT 'find.rectified' UNION ALL SELECT 'find.tour'
+            UNION ALL SELECT 'find.reopened' UNION ALL SELECT 'find.sev.' UNION ALL SELECT 'find.cat.') k
+         WHERE k.name GLOB 'finding*' OR (k.name = 'find.high_open' AND severity = 'high')
+            OR (NOT covert AND CASE k.name WHEN 'find.high_open' THEN 0 WHEN 'find.tour' THEN source = 'tour'
+                                           WHEN 'find.reopened' THEN looked ELSE 1 END))
