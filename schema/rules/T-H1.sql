@@ -1,6 +1,7 @@
 -- rule: T-H1
 -- level: household
 -- forms: hh.facts inspect.housing house.work
+-- reads: house
 -- title-zh: 重点对象现住房:危险性评定
 -- title-en: Priority household: appraise the house
 -- Opened on the day on which the household first became a priority group; only an appraisal ends it,

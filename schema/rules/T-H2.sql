@@ -1,6 +1,7 @@
 -- rule: T-H2
 -- level: household
 -- forms: hh.facts inspect.housing house.work
+-- reads: house
 -- priority: 1
 -- title-zh: D级危房:搬离并重建
 -- title-en: Grade D house: move out and rebuild

@@ -1,6 +1,7 @@
 -- rule: T-H3
 -- level: household
 -- forms: hh.facts inspect.housing house.work
+-- reads: house
 -- priority: 2
 -- title-zh: C级危房:修缮加固
 -- title-en: Grade C house: repair

@@ -1,6 +1,7 @@
 -- rule: T-W1
 -- level: household
 -- forms: hh.facts person.facts inspect.water
+-- reads: water
 -- priority: 2
 -- title-zh: 饮水不安全:解决并复评
 -- title-en: Unsafe water: solve and evaluate again

@@ -1,8 +1,9 @@
 -- view: water
 -- level: household
--- forms: hh.facts person.facts inspect.water
+-- forms: hh.facts person.facts exit.step inspect.water
+-- reads: population instants
 -- names: check.water water.assessed water.safe water.left
--- keeps: water
+-- keeps: water at.water
 -- The newest evaluation counts, for a year. An episode begins when the water is found unsafe and
 -- ends when the water authority (SI) finds it safe.
 WITH RECURSIVE
@@ -39,19 +40,34 @@ fold(subject, n, ep, found, cause, closed) AS (
          CASE WHEN NOT s.safe THEN NULL WHEN f.closed IS NULL AND s.si THEN s.day ELSE f.closed END
     FROM fold f CROSS JOIN step s ON s.subject = f.subject AND s.n = f.n + 1),
 episode AS MATERIALIZED (SELECT *, max(n) FROM fold WHERE ep > 0 GROUP BY subject, ep),
+-- now ('') and the instants at which the checks are asked for besides
+moment AS MATERIALIZED (
+  SELECT subject, '' AS key, today() AS asked, 9223372036854775807 AS hlc FROM ev GROUP BY subject
+  UNION ALL
+  SELECT s.subject, i.value ->> '$.key', i.value ->> '$.day', i.value ->> '$.hlc'
+    FROM (SELECT subject FROM ev GROUP BY subject) s
+    CROSS JOIN ledger l ON l.subject = s.subject AND l.view = 'instants'
+    CROSS JOIN json_each(l.doc) i),
 newest AS MATERIALIZED (
-  SELECT *, day >= date(today(), '-' || coalesce(param('check.water_days'), 365) || ' days') AS valid,
-         max(n) FROM step GROUP BY subject),
+  SELECT s.*, m.key,
+         s.day >= date(m.asked, '-' || coalesce(param('check.water_days'), 365) || ' days') AS valid,
+         max(s.n)
+    FROM moment m CROSS JOIN step s ON s.subject = m.subject AND s.hlc <= m.hlc
+   GROUP BY m.subject, m.key),
 home AS MATERIALIZED (
   SELECT c.subject, e.place, e.doc ->> '$.water_target' AS target, w.valid, w.safe
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
-    LEFT JOIN newest w ON w.subject = c.subject
+    LEFT JOIN newest w ON w.subject = c.subject AND w.key = ''
    WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000')
 SELECT w.subject, 'check.water' AS name, NULL AS place, NULL AS num, NULL AS den,
        json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN safe THEN 'ok' ELSE 'gap' END,
          'quantity', quantity, 'quality', quality, 'convenience', convenience,
          'reliability', reliability, 'day', day) AS doc
-  FROM newest w
+  FROM newest w WHERE key = ''
+UNION ALL
+SELECT subject, 'at.water', NULL, NULL, NULL,
+       json_group_object(key, CASE WHEN NOT valid THEN 'stale' WHEN safe THEN 'ok' ELSE 'gap' END)
+  FROM (SELECT * FROM newest WHERE key <> '' ORDER BY subject, key) GROUP BY subject
 UNION ALL SELECT subject, 'water.assessed', place, coalesce(valid, 0), 1, '{}' FROM home
 UNION ALL SELECT subject, 'water.safe', place, safe, 1, '{}' FROM home WHERE valid
 UNION ALL
