@@ -23,21 +23,28 @@ const struct command commands[] = {
      "                  left out\n"
      "  --json          the counts as one JSON object\n",
      "zoufang init --data county --small", NULL},
-    {"import", cmd_import, "read a table from a CSV file",
-     "KIND FILE.csv --data DIR [--dry-run] [--encoding utf-8|gb18030]\n",
+    {"import", cmd_import, "read a table from a CSV file or an Excel workbook",
+     "KIND FILE --data DIR [--dry-run] [--encoding utf-8|gb18030] [--sheet NAME]\n"
+     "KIND --template\n",
      "Reads a table into the county: all of it, or nothing if any row is wrong; then every wrong\n"
-     "row is named with its line, its column and the reason, and the exit status is 1. Works "
-     "while\n"
-     "the server runs.\n\n"
-     "KIND is one of divisions, units, cadres, households, persons, targets, assignments. The\n"
-     "first row names the columns, in Chinese or English as the form does; one column is the\n"
-     "number of what the row is about (区划代码 单位编号 干部编号 户编号 人员编号 对象编号). "
-     "Empty\n"
-     "cells are left as they are. Codes may be given by their Chinese label, lists are separated\n"
-     "by ;\n\n"
-     "  --dry-run       only checks\n"
-     "  --encoding ENC  of the file: utf-8 or gb18030 (utf-8)\n"
-     "  --json          prints {\"rows\":N,\"records\":N,\"bad\":N}\n",
+     "row is named with its line, its column, the value and the reason, and the exit status is 1.\n"
+     "Works while the server runs.\n\n"
+     "KIND is one of divisions, units, cadres, households, persons, targets, assignments. FILE is\n"
+     "CSV, in UTF-8 or GB18030, or a workbook (.xlsx), which needs the program xlsx2csv. The "
+     "first\n"
+     "row names the columns, in Chinese or English as the form does; one column is the number of\n"
+     "what the row is about (区划代码 单位编号 干部编号 户编号 人员编号 对象编号). Empty cells "
+     "are\n"
+     "left as they are. Codes may be given by their Chinese label, dates as 2019-06-01, 2019/6/1\n"
+     "or 2019年6月1日, lists are separated by ;\n\n"
+     "  --dry-run       checks everything, stores nothing, says what would be new and what "
+     "changed\n"
+     "  --encoding ENC  of a CSV file: utf-8 or gb18030 (found out: UTF-8 if all of it is)\n"
+     "  --sheet NAME    of a workbook, or its number (the first)\n"
+     "  --template      prints the empty table with all its columns, for a spreadsheet\n"
+     "  --json          "
+     "{\"rows\",\"records\",\"bad\",\"added\",\"changed\",\"same\",\"encoding\",\n"
+     "                  \"workbook\"}\n",
      "zoufang import households households.csv --data county --dry-run", NULL},
     {"export", cmd_export, "write a table as CSV or NDJSON",
      "KIND --data DIR [--format csv|ndjson] [--all]\n",

@@ -7,13 +7,13 @@
 #include <string.h>
 
 static const struct sheet sheets[] = {
-    {"divisions", "register.division", "code", "区划代码", NULL, NULL, true},
-    {"units", "register.unit", "unit_id", "单位编号", NULL, NULL, true},
-    {"cadres", "register.cadre", "cadre_id", "干部编号", NULL, NULL, true},
-    {"households", "hh.facts", "household_id", "户编号", "reason", "导入", true},
-    {"persons", "person.facts", "person_id", "人员编号", "op", "add", true},
-    {"targets", "register.target", "subject_id", "对象编号", NULL, NULL, false},
-    {"assignments", "assign.set", "subject_id", "对象编号", NULL, NULL, false},
+    {"divisions", "register.division", "code", "区划代码", NULL, NULL, true, NULL},
+    {"units", "register.unit", "unit_id", "单位编号", NULL, NULL, true, NULL},
+    {"cadres", "register.cadre", "cadre_id", "干部编号", NULL, NULL, true, NULL},
+    {"households", "hh.facts", "household_id", "户编号", "reason", "导入", true, NULL},
+    {"persons", "person.facts", "person_id", "人员编号", "op", "add", true, NULL},
+    {"targets", "register.target", "subject_id", "对象编号", NULL, NULL, false, "ids"},
+    {"assignments", "assign.set", "subject_id", "对象编号", NULL, NULL, false, NULL},
 };
 
 const struct sheet *sheet_find(const char *kind) {
@@ -90,6 +90,29 @@ bool sheet_column(const struct sheet_form *s, const char *header, struct sheet_c
     return ret->in_set || (find_property(s->schema, header, ret) && strcmp(ret->name, "set") != 0);
 }
 
+static bool put_name(const char *name, const json_t *schema, sheet_put *put, void *ctx) {
+    const char *zh = json_string_value(json_object_get(json_object_get(schema, "x-label"), "zh"));
+    return put(ctx, zh ? zh : name);
+}
+
+bool sheet_headers(const struct sheet_form *s, sheet_put *put, void *ctx) {
+    const char *name;
+    json_t *property;
+    const json_t *all = json_object_get(s->schema, "properties");
+    const json_t *set = json_object_get(json_object_get(all, "set"), "properties");
+    const char *const left_out[] = {"set", s->sheet->default_name, s->sheet->collected};
+    bool ok = put(ctx, s->sheet->id_zh);
+    json_object_foreach((json_t *)set, name, property) ok =
+        ok && put_name(name, property, put, ctx);
+    json_object_foreach((json_t *)all, name, property) {
+        bool wanted = true;
+        for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+            wanted = wanted && !(left_out[i] && strcmp(name, left_out[i]) == 0);
+        ok = ok && (!wanted || put_name(name, property, put, ctx));
+    }
+    return ok;
+}
+
 /* ---- cells */
 
 static const char *type_of(const json_t *schema) {
@@ -124,30 +147,73 @@ static json_t *boolean_value(const char *text) {
     return json_string(text);
 }
 
-static json_t *number_value(const char *text) {
-    char *end;
-    if (text[strspn(text, "+-0123456789.")] != '\0')
-        return json_string(text);
-    long long whole = strtoll(text, &end, 10);
-    if (end != text && *end == '\0')
-        return json_integer(whole);
-    double real = strtod(text, &end);
-    return end != text && *end == '\0' ? json_real(real) : json_string(text);
+/* "1,234,567" without its commas; false: they stand elsewhere. */
+static bool without_commas(const char *text, char *out, size_t size) {
+    size_t digits = 0;
+    bool grouped = false;
+    for (; *text && size > 1; text++) {
+        if (*text == ',') {
+            if (digits == 0 || digits > 3 || (grouped && digits != 3))
+                return false;
+            grouped = true;
+            digits = 0;
+            continue;
+        }
+        if (*text == '.' && grouped && digits != 3)
+            return false;
+        digits = *text >= '0' && *text <= '9' ? digits + 1 : *text == '.' ? 3 : digits;
+        grouped = grouped && *text != '.';
+        *out++ = *text;
+        size--;
+    }
+    *out = '\0';
+    return !*text && (!grouped || digits == 3);
 }
 
-/* "2019/6/1" and "2019-6-1" as spreadsheets write them. */
-static json_t *date_value(const char *text) {
-    unsigned y;
-    unsigned m;
-    unsigned d;
-    int used = 0;
+static json_t *number_value(const char *text) {
+    char *end;
+    char plain[64];
+    if (text[strspn(text, "+-0123456789.,")] != '\0' || !without_commas(text, plain, sizeof plain))
+        return json_string(text);
+    long long whole = strtoll(plain, &end, 10);
+    if (end != plain && *end == '\0')
+        return json_integer(whole);
+    double real = strtod(plain, &end);
+    return end != plain && *end == '\0' ? json_real(real) : json_string(text);
+}
+
+/* A workbook's day: 1 is 1900-01-01, and 60 the 29 February that there was not. */
+static bool serial_date(const char *text, char day[11]) {
+    char *end;
+    long serial = strtol(text, &end, 10);
+    if (end == text || *end || serial <= 60 || serial > 2958465)
+        return false;
+    time_local_date((serial - 25569) * INT64_C(86400000), day);
+    return true;
+}
+
+/* As spreadsheets and people write them: 2019-6-1, 2019/6/1, 2019.6.1, 2019年6月1日, and with a
+ * midnight behind. */
+static json_t *date_value(const struct sheet_form *s, const char *text) {
+    static const char *const shapes[] = {"%4u-%2u-%2u%n", "%4u/%2u/%2u%n", "%4u.%2u.%2u%n",
+                                         "%4u年%2u月%2u日%n"};
     int32_t days;
     char day[40];
-    bool shape = sscanf(text, "%4u%*1[-/]%2u%*1[-/]%2u%n", &y, &m, &d, &used) == 3;
-    if (!shape || text[used] != '\0')
-        return json_string(text);
-    snprintf(day, sizeof day, "%04u-%02u-%02u", y, m, d);
-    return json_string(date_parse(day, strlen(day), &days) ? day : text);
+    if (s->serial_dates && serial_date(text, day))
+        return json_string(day);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        unsigned y;
+        unsigned m;
+        unsigned d;
+        int used = 0;
+        if (sscanf(text, shapes[i], &y, &m, &d, &used) != 3 || !used)
+            continue;
+        const char *rest = text + used;
+        snprintf(day, sizeof day, "%04u-%02u-%02u", y, m, d);
+        if (rest[strspn(rest, " 0:.")] == '\0' && date_parse(day, strlen(day), &days))
+            return json_string(day);
+    }
+    return json_string(text);
 }
 
 /* Bytes of a separator at the beginning of text, 0 = none. */
@@ -217,6 +283,6 @@ json_t *sheet_value(const struct sheet_form *s, const struct sheet_column *c, co
     if (strcmp(type, "object") == 0)
         return object_value(text);
     if (format && strcmp(format, "date") == 0)
-        return date_value(text);
+        return date_value(s, text);
     return code_value(s, coded_schema(s, c), text);
 }

@@ -15,6 +15,7 @@ struct sheet {
     const char *id_en, *id_zh;                /* column of the subject */
     const char *default_name, *default_value; /* a member of data that need not be a column */
     bool unique;                              /* one row an id */
+    const char *collected; /* member of data that is the list of the ids of many rows, or NULL */
 };
 
 /* NULL if there is none of that name. */
@@ -28,7 +29,8 @@ struct sheet_form {
     const struct form_catalog *catalog;
     const struct form *form;
     json_t *schema;
-    json_t *codes; /* list → code → {"zh","en"} */
+    json_t *codes;     /* list → code → {"zh","en"} */
+    bool serial_dates; /* a date may be a workbook's number of a day; false by sheet_form_init */
 };
 
 bool sheet_form_init(struct sheet_form *s, const struct sheet *sheet,
@@ -47,9 +49,13 @@ struct sheet_column {
 /* Finds what a header means: the subject's column, or a property by its name or label. */
 bool sheet_column(const struct sheet_form *s, const char *header, struct sheet_column *ret);
 
+/* Every column that a file may have, in Chinese, the subject's first; until put says false. */
+typedef bool sheet_put(void *ctx, const char *header);
+bool sheet_headers(const struct sheet_form *s, sheet_put *put, void *ctx);
+
 /* The JSON value of a cell, as its property wants it: codes also by their Chinese label, yes and
- * no, dates with slashes, lists with semicolons. What does not fit stays text, so that the form
- * says what is wrong. The text is UTF-8; a new reference. */
+ * no, dates as 2019/6/1 or 2019年6月1日, numbers with commas, lists with semicolons. What does not
+ * fit stays text, so that the form says what is wrong. The text is UTF-8; a new reference. */
 json_t *sheet_value(const struct sheet_form *s, const struct sheet_column *c, const char *text);
 
 #endif

@@ -9,10 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct reader {
-    const char *path, *encoding;
+    const struct sheet_source *source;
     bool (*row)(void *ctx, const struct sheet_row *r);
     void *ctx;
     struct csv_parser csv;
@@ -21,7 +20,7 @@ struct reader {
     struct buf cells; /* of the row, each with its NUL */
     size_t starts[SHEET_COLUMNS_MAX];
     size_t count; /* cells seen, may be more than there is room for */
-    size_t line, row_line, bytes, size;
+    size_t line, rows, row_line, bytes;
     bool stopped;
     struct err *e;
 };
@@ -36,25 +35,74 @@ static void on_cell(void *text, size_t size, void *ctx) {
     r->count++;
 }
 
+/* Bytes of a blank that a spreadsheet may have left at p: the wide one, the unbreakable one. */
+static size_t wide_blank(const char *p) {
+    return strncmp(p, "\xe3\x80\x80", 3) == 0 ? 3 : strncmp(p, "\xc2\xa0", 2) == 0 ? 2 : 0;
+}
+
+/* Bytes of the character at p that is, or has, an ASCII form, written to *ret; 0: another. */
+static size_t narrow_form(const char *p, char *ret) {
+    const unsigned char *u = (const unsigned char *)p;
+    *ret = *p;
+    if (u[0] < 0x80)
+        return 1;
+    if (wide_blank(p)) {
+        *ret = ' ';
+        return wide_blank(p);
+    }
+    if (u[0] != 0xef || (u[1] != 0xbc && u[1] != 0xbd) || (u[1] == 0xbc && u[2] == 0x80) ||
+        (u[1] == 0xbd && u[2] > 0x9e))
+        return 0;
+    *ret = (char)(u[1] == 0xbc ? u[2] - 0x60 : u[2] - 0x20);
+    return 3;
+}
+
+/* Cuts wide blanks off the ends. A cell of full-width letters, digits and signs only, such as a
+ * number written with a Chinese input method, becomes ASCII; a text stays as it is. */
+static char *clean(char *cell) {
+    char c;
+    size_t n;
+    while ((n = wide_blank(cell)))
+        cell += n;
+    size_t size = strlen(cell);
+    while ((size >= 3 && wide_blank(cell + size - 3) == 3) ||
+           (size >= 2 && wide_blank(cell + size - 2) == 2))
+        size -= wide_blank(cell + size - 2) == 2 ? 2 : 3;
+    cell[size] = '\0';
+    const char *p = cell;
+    while (*p && (n = narrow_form(p, &c)))
+        p += n;
+    if (*p)
+        return cell;
+    char *out = cell;
+    for (p = cell; *p; p += n) {
+        n = narrow_form(p, &c);
+        *out++ = c;
+    }
+    *out = '\0';
+    return cell;
+}
+
 static void on_row(int end, void *ctx) {
     (void)end;
     struct reader *r = ctx;
     char *cells[SHEET_COLUMNS_MAX];
     if (r->count > SHEET_COLUMNS_MAX || r->cells.failed) {
-        err_set(r->e, ERR_INVALID, "%s: line %zu: the row is too long", r->path, r->row_line);
+        err_set(r->e, ERR_INVALID, "%s: line %zu: the row is too long", r->source->path,
+                r->row_line);
         r->stopped = true;
     }
     if (!r->stopped) {
         for (size_t i = 0; i < r->count; i++)
-            cells[i] = r->cells.data + r->starts[i];
-        struct sheet_row row = {r->row_line, cells, r->count, r->bytes, r->size};
+            cells[i] = clean(r->cells.data + r->starts[i]);
+        struct sheet_row row = {r->row_line, cells, r->count, r->bytes, r->source->size};
         r->stopped = !r->row(r->ctx, &row);
     }
     buf_clear(&r->cells);
     r->count = 0;
 }
 
-/* The encodings allowed never have a newline byte within a character, so lines convert alone. */
+/* The encodings never have a newline byte within a character, so lines convert alone. */
 static bool convert(struct reader *r, char *line, size_t size) {
     buf_clear(&r->text);
     char *out = buf_reserve(&r->text, size * 2 + 16);
@@ -63,10 +111,9 @@ static bool convert(struct reader *r, char *line, size_t size) {
     size_t room = size * 2 + 16;
     size_t left = room;
     iconv(r->iconv, NULL, NULL, NULL, NULL);
-    if (memchr(line, '\0', size) || iconv(r->iconv, &line, &size, &out, &left) == (size_t)-1)
-        return err_set(r->e, ERR_INVALID, "%s: line %zu is not %s; try --encoding %s", r->path,
-                       r->line, r->encoding,
-                       strcmp(r->encoding, "utf-8") == 0 ? "gb18030" : "utf-8");
+    if (iconv(r->iconv, &line, &size, &out, &left) == (size_t)-1)
+        return err_set(r->e, ERR_INVALID, "%s: line %zu is not %s", r->source->path, r->line,
+                       r->source->encoding);
     r->text.size = room - left;
     return true;
 }
@@ -78,10 +125,13 @@ static bool parse(struct reader *r) {
         text += 3;
         size -= 3;
     }
-    if (r->csv.pstate == 0) /* between rows */
-        r->row_line = r->line;
+    if (r->csv.pstate == 0) { /* between rows */
+        r->rows++;
+        r->row_line = r->source->workbook ? r->rows : r->line;
+    }
     if (csv_parse(&r->csv, text, size, on_cell, on_row, r) != size)
-        return err_set(r->e, ERR_INVALID, "%s: line %zu: a quote out of place", r->path, r->line);
+        return err_set(r->e, ERR_INVALID, "%s: line %zu: a quote out of place", r->source->path,
+                       r->line);
     return true;
 }
 
@@ -96,43 +146,34 @@ static bool read_lines(struct reader *r, FILE *f) {
         r->line++;
         r->bytes += (size_t)size;
         if ((size_t)size > SHEET_LINE_SIZE_MAX)
-            ok = err_set(r->e, ERR_INVALID, "%s: line %zu is too long", r->path, r->line);
+            ok = err_set(r->e, ERR_INVALID, "%s: line %zu is too long", r->source->path, r->line);
         ok = ok && convert(r, line, (size_t)size) && parse(r);
     }
     free(line);
     if (ok && ferror(f))
-        ok = err_set(r->e, ERR_IO, "%s: %s", r->path, strerror(errno));
+        ok = err_set(r->e, ERR_IO, "%s: %s", r->source->path, strerror(errno));
     if (ok && !r->stopped && csv_fini(&r->csv, on_cell, on_row, r) != 0)
-        ok = err_set(r->e, ERR_INVALID, "%s: line %zu: the quote of a cell is not closed", r->path,
-                     r->row_line);
+        ok = err_set(r->e, ERR_INVALID, "%s: line %zu: the quote of a cell is not closed",
+                     r->source->path, r->row_line);
     return ok && !err_is_set(r->e);
 }
 
-bool sheet_read(const char *path, const char *encoding,
+bool sheet_read(const struct sheet_source *source,
                 bool (*row)(void *ctx, const struct sheet_row *r), void *ctx, struct err *e) {
-    struct reader r = {.path = path, .encoding = encoding, .row = row, .ctx = ctx, .e = e};
-    FILE *f = fopen(path, "rb");
-    struct stat st;
-    if (!f || fstat(fileno(f), &st) != 0 || S_ISDIR(st.st_mode)) {
-        err_set(e, ERR_IO, "%s: %s", path, f ? strerror(EISDIR) : strerror(errno));
-        if (f)
-            fclose(f);
-        return false;
-    }
-    r.size = (size_t)st.st_size;
-    r.iconv = iconv_open("UTF-8", encoding);
-    bool ok = r.iconv != (iconv_t)-1 || err_set(e, ERR_USAGE, "%s: unknown encoding", encoding);
-    if (ok && csv_init(&r.csv, CSV_STRICT | CSV_STRICT_FINI) != 0)
-        ok = err_set(e, ERR_LIMIT, "no memory");
+    struct reader r = {.source = source, .row = row, .ctx = ctx, .e = e};
+    r.iconv = iconv_open("UTF-8", source->encoding);
+    if (r.iconv == (iconv_t)-1)
+        return err_set(e, ERR_USAGE, "%s: unknown encoding", source->encoding);
+    bool ok =
+        csv_init(&r.csv, CSV_STRICT | CSV_STRICT_FINI) == 0 || err_set(e, ERR_LIMIT, "no memory");
     if (ok) {
         buf_init(&r.text, 4u * SHEET_LINE_SIZE_MAX);
         buf_init(&r.cells, SHEET_LINE_SIZE_MAX);
-        ok = read_lines(&r, f);
+        ok = read_lines(&r, source->file);
         buf_fini(&r.text);
         buf_fini(&r.cells);
         csv_free(&r.csv);
-        iconv_close(r.iconv);
     }
-    fclose(f);
+    iconv_close(r.iconv);
     return ok;
 }

@@ -376,4 +376,4 @@ SELECT unsealed(doc) FROM entity WHERE kind = ?1 AND id = ?2 AND registered AND 
 
 -- name: record_said
 SELECT 1 FROM stored_record WHERE subject = ?1 AND form = ?2
-  AND body -> '$.data' = json(?3) LIMIT 1;
+  AND unsealed(body) -> '$.data' = json(?3) LIMIT 1;

@@ -121,7 +121,7 @@ class Mistakes(Plain):
             self.assertEqual(set(kinds), set(", ".join(x for x in listed.groups() if x).split(", ")))
 
     def test_missing_parts(self):
-        for line, words in (("import", "KIND is missing"), ("import units", "FILE.csv is missing"),
+        for line, words in (("import", "KIND is missing"), ("import units", "FILE is missing"),
                             ("export", "KIND is missing"), ("backup", "FILE is missing"),
                             ("restore", "FILE is missing"), ("device", "add, list, revoke"),
                             ("device add", "--cadre ID is missing"), ("device revoke", "ID is missing"),
@@ -205,7 +205,7 @@ class Mistakes(Plain):
         self.assertEqual([f for f in os.listdir(county.data) if "replaced" in f or "tmp" in f], [])
         self.fails(1, junk + ": exists already", "backup", junk)
         self.fails(3, "/tmp/zf-none/b.db: No such file", "backup", "/tmp/zf-none/b.db")
-        self.fails(1, junk + "|utf-8", "import", "units", junk)
+        self.fails(1, junk + "|UTF-8", "import", "units", junk)
         self.fails(3, self.place + "/none: No such file", "import", "units", self.place + "/none")
         self.fails(3, self.place + "/none: No such file", "validate", "--form", "visit.household",
                    self.place + "/none", data="")
