@@ -125,6 +125,7 @@ void derive_destroy(struct derive *d) {
     }
     statements_fini(&d->queries);
     buf_fini(&d->text);
+    free(d->check_names);
     free(d);
 }
 

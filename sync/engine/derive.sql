@@ -9,7 +9,7 @@ CREATE TEMP TABLE IF NOT EXISTS level(name TEXT PRIMARY KEY, rank INTEGER, retai
 -- Names in headers. use: 0 a row kept, 1 published, 3 its level's document, 4 read from other files;
 -- 2 a form whose records are subjects of the level, 5 asked when the sums of a place change
 CREATE TEMP TABLE IF NOT EXISTS view_name(file INTEGER, name TEXT, use INTEGER, level TEXT, PRIMARY KEY(file, use, name)) WITHOUT ROWID;
--- Rows that changed in this slice and are read by files.
+-- Rows that changed in this slice and are read by files or by phones.
 CREATE TEMP TABLE IF NOT EXISTS altered(name TEXT, subject TEXT, PRIMARY KEY(name, subject)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS check_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS indicator_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -103,7 +103,8 @@ DELETE FROM temp.altered;
 -- name: altered_add
 INSERT OR IGNORE INTO temp.altered(name, subject)
   SELECT name, subject FROM temp.differs
-    WHERE name IN (SELECT name FROM temp.view_name WHERE use = 4);
+    WHERE name IN (SELECT name FROM temp.view_name WHERE use = 4)
+      OR name > 'check.' AND name < 'check/' OR name > 'fact.' AND name < 'fact/';
 
 -- name: mark_entities
 INSERT INTO dirty(level, id, forms)
@@ -212,16 +213,30 @@ INSERT INTO ledger(subject, view, place, num, den, doc)
   SELECT f.subject, f.name, coalesce(f.place, ''), f.num, f.den, coalesce(f.doc, '{}')
     FROM temp.differs d CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name;
 
+-- What phones see of a subject beside its facts: check.* rows, and fact.* rows in place of facts
+-- (feed.sql). New ones, and those of which such a row changed.
 -- name: checks_differ
 INSERT INTO temp.todo(id, doc)
-  SELECT e.id, w.checks FROM (
-    SELECT c.subject AS id,
-      (SELECT json_group_object(substr(n.name, 7), coalesce(l.doc ->> '$.state', 'unknown'))
-         FROM temp.check_name n LEFT JOIN ledger l ON l.subject = c.subject AND l.view = n.name)
-        AS checks
-    FROM temp.slice c) w
-  CROSS JOIN entity e ON e.kind = ?1 AND e.id = w.id
-  WHERE e.checks <> w.checks;
+  WITH altered_check AS MATERIALIZED (
+    SELECT subject, max(name GLOB 'fact.*') AS fact FROM temp.altered
+      WHERE name > 'check.' AND name < 'check/' OR name > 'fact.' AND name < 'fact/'
+      GROUP BY subject)
+  SELECT id, doc FROM (
+    SELECT e.id, e.checks, a.fact, (
+        SELECT json_group_object(substr(n.name, 7), json(coalesce(l.doc -> '$.value',
+                 nullif(l.doc -> '$.state', 'null'), '"unknown"')))
+          FROM temp.check_name n LEFT JOIN ledger l ON l.subject = s.subject AND l.view = n.name)
+        AS doc
+      FROM temp.slice s CROSS JOIN entity e ON e.kind = ?1 AND e.id = s.subject
+      LEFT JOIN altered_check a ON a.subject = s.subject
+     WHERE a.subject IS NOT NULL OR e.checks = '{}')
+  WHERE checks <> doc OR fact;
+
+-- name: check_names
+SELECT coalesce(group_concat(name, ' '), '') FROM (SELECT name FROM temp.check_name ORDER BY name);
+
+-- name: checks_forget
+UPDATE entity SET checks = '{}' WHERE kind = ?1;
 
 -- name: checks_write
 UPDATE entity SET checks = t.doc, rev = ?2 + t.n FROM temp.todo t

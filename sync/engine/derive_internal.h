@@ -34,6 +34,7 @@ struct derive {
     int first_index; /* files of another set, being replaced, have others */
     struct statements queries;
     bool loaded;
+    char *check_names; /* of check.* rows, once they were asked for */
     struct buf text;   /* a message being built */
     int64_t slice_any; /* OR of the slice's masks */
     int64_t slice_all; /* AND of them */

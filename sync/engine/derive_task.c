@@ -2,7 +2,10 @@
 #include "derive_internal.h"
 #include "topics.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define META_CHECKS "derive.checks" /* the names of checks that entities were given */
 
 /* Brings the ledger in line with temp.found. */
 static void write_ledger(struct derive *d, const struct derive_file *f) {
@@ -31,6 +34,16 @@ static void do_of_level(struct derive *d, const char *name, const struct level *
     sqlite3_stmt *q = derive_q(d, name);
     q_text(q, 1, level->name);
     q_done(d->store, q);
+}
+
+/* The first column of a statement's only row; the caller frees it. */
+static char *ask_text(struct derive *d, const char *name) {
+    sqlite3_stmt *q = derive_q(d, name);
+    char *text = strdup(q_row(d->store, q) ? q_col(q, 0) : "");
+    q_end(q);
+    if (!text)
+        abort();
+    return text;
 }
 
 /* The same for what temp.todo names, giving it new change numbers. */
@@ -62,7 +75,21 @@ void derive_view(struct derive *d, struct derive_file *f) {
         write_documents(d, f->level);
 }
 
+/* What is kept of checks when files began or ceased to make some is made anew. */
+static void settle_check_names(struct derive *d, const struct level *level) {
+    if (!d->check_names)
+        d->check_names = ask_text(d, "check_names");
+    if (strcmp(store_meta(d->store, META_CHECKS), d->check_names) == 0)
+        return;
+    if (*store_meta(d->store, META_CHECKS)) {
+        do_of_level(d, "checks_forget", level);
+        store_dirty(d->store, "all", "", 1);
+    }
+    store_set_meta(d->store, META_CHECKS, d->check_names);
+}
+
 void derive_checks(struct derive *d, const struct level *level) {
+    settle_check_names(d, level);
     derive_do(d, "todo_clear");
     do_of_level(d, "checks_differ", level);
     if (derive_ask(d, "todo_count"))

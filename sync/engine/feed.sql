@@ -63,9 +63,12 @@ SELECT rev, rec, 'record', id, class, '', place, subject, effect <> 1, hlc, form
 SELECT rev, rec, 'held', id, class, '', place, subject, 0, hlc, form, fv, '' FROM record
   WHERE id = ?2 AND outcome = 2;
 
--- What is sent of a row.
+-- What is sent of a row. Rows fact.* that views found of a household stand in place of its facts.
 -- name: entity_doc
-SELECT rev, kind, id, place, doc, seen, conflicts, checks FROM entity WHERE rowid = ?1;
+SELECT rev, kind, id, place, iif(kind = 'household', coalesce(json_patch(doc, (
+    SELECT json_group_object(substr(l.view, 6), json(l.doc -> '$.value')) FROM ledger l
+      WHERE l.subject = entity.id AND l.view > 'fact.' AND l.view < 'fact/' HAVING count(*) > 0)),
+    doc), doc), seen, conflicts, checks FROM entity WHERE rowid = ?1;
 
 -- name: task_doc
 SELECT rev, 'task', id, place, doc FROM task WHERE rowid = ?1;

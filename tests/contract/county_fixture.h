@@ -4,6 +4,7 @@
 #define COUNTY_FIXTURE_H
 
 #include "derive.h"
+#include "level.h"
 #include "store.h"
 
 #include <criterion/criterion.h>
@@ -96,12 +97,16 @@ static inline void mark_subject(struct county *c, const char *subject, const cha
                  end ? (int)(end - subject) : (int)strlen(subject), subject);
         mark(c, "household", household, form);
     } else if (strlen(subject) == 36)
-        mark(c, "finding", subject, form);
-    else
-        mark(c, "village", subject, form);
+        mark(c, strncmp(form, "lead.", 5) == 0 ? "lead" : "finding", subject, form);
+    else if (strncmp(subject, "P-", 2) == 0)
+        mark(c, "project", subject, form);
+    else if (strlen(subject) == 12)
+        mark(c, level_of_division(subject)->name, subject, form);
     if (strcmp(form, "finding.report") == 0 || strcmp(form, "house.work") == 0)
         mark(c, "finding", id, form);
-    if (strlen(subject) >= 12 && subject[8] != '-') {
+    if (strcmp(form, "lead.report") == 0)
+        mark(c, "lead", id, form);
+    if (subject[0] >= '0' && subject[0] <= '9' && subject[8] != '-') {
         char place[13];
         snprintf(place, sizeof place, "%.12s", subject);
         mark(c, "place", place, form);
