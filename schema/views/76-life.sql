@@ -1,10 +1,10 @@
 -- view: life
 -- level: village
 -- forms: register.division village.survey inspect.env_village survey.opinion activity.log
--- names: env.reported env.rule env.sanitary env.sewage env.chiefs env.ponds.month env.waste_t.month env.clutter.month env.billboards.month env.idle_m2.month env.habit.month env.ponds.year env.waste_t.year env.clutter.year env.billboards.year env.idle_m2.year env.habit.year opinion.known opinion.recognise opinion.poor opinion.exited opinion.non_poor opinion.cadre opinion.help opinion.effect opinion.exit_fair opinion.env opinion.water post post.last activity.night_school activity.publicity activity.award activity.council activity.dispatch activity.night_school.last activity.publicity.last activity.award.last activity.council.last activity.dispatch.last
--- What goes on in a village. `.month` and names without an ending = this month so far, `.last` = last
--- month, `.year` = this year so far. Of several reports about the environment of a month the newest
--- counts, of several surveys of one household too; days in post are counted once a date.
+-- names: env.reported env.rule env.sewage env.chiefs opinion.known opinion.recognise opinion.poor opinion.exited opinion.non_poor opinion.cadre opinion.help opinion.effect opinion.exit_fair opinion.env opinion.water post post.last activity.night_school activity.publicity activity.award activity.council activity.dispatch activity.night_school.last activity.publicity.last activity.award.last activity.council.last activity.dispatch.last
+-- What goes on in a village, this month so far; `.last` = last month. Of the reports about the
+-- environment the newest counts (env.chiefs: pond chiefs of ponds), of several surveys of one household
+-- too; days in post are counted once a date.
 WITH village AS MATERIALIZED (
   SELECT c.subject, e.doc FROM changed c
     CROSS JOIN entity e ON e.kind = 'division' AND e.id = c.subject
@@ -12,7 +12,6 @@ WITH village AS MATERIALIZED (
 fact AS MATERIALIZED (
   SELECT subject, doc ->> '$.households' AS households, doc ->> '$.ponds_total' AS ponds
     FROM village),
--- ---- the environment, month by month
 report AS MATERIALIZED (
   SELECT subject, month, body FROM (
     SELECT v.subject, r.body ->> '$.data.month' AS month, r.body,
@@ -23,14 +22,11 @@ report AS MATERIALIZED (
 newest AS MATERIALIZED (
   SELECT subject, body, max(month) AS month FROM report
    WHERE month <= substr(today(), 1, 7) GROUP BY subject),
-cleaned(name, path) AS (VALUES
-  ('ponds', '$.data.ponds'), ('waste_t', '$.data.waste_t'), ('clutter', '$.data.clutter'),
-  ('billboards', '$.data.billboards'), ('idle_m2', '$.data.idle_m2'), ('habit', '$.data.habit_sessions')),
 -- ---- opinions
 asked AS MATERIALIZED (
   SELECT * FROM (
     SELECT v.subject, r.body -> '$.data' AS said, r.body ->> '$.data.resp' AS resp,
-           row_number() OVER (PARTITION BY v.subject, coalesce(r.body ->> '$.data.hh', r.id)
+           row_number() OVER (PARTITION BY v.subject, coalesce(unsealed(r.body) ->> '$.data.hh', r.id)
                               ORDER BY r.hlc DESC, r.id DESC) AS k
       FROM village v CROSS JOIN stored_record r
         ON r.subject = v.subject AND r.form = 'survey.opinion') WHERE k = 1),
@@ -50,21 +46,11 @@ SELECT f.subject, 'env.reported' AS name, f.subject AS place, EXISTS (
   FROM fact f
 UNION ALL SELECT subject, 'env.rule', subject, body ->> '$.data.cleaning_rule', 1, '{}' FROM newest
 UNION ALL
-SELECT n.subject, 'env.sanitary', n.subject, n.body ->> '$.data.sanitary_hh', f.households, '{}'
-  FROM newest n CROSS JOIN fact f ON f.subject = n.subject
-UNION ALL
 SELECT n.subject, 'env.sewage', n.subject, n.body ->> '$.data.sewage_hh', f.households, '{}'
   FROM newest n CROSS JOIN fact f ON f.subject = n.subject
 UNION ALL
 SELECT n.subject, 'env.chiefs', n.subject, n.body ->> '$.data.chiefs.pond', f.ponds, '{}'
   FROM newest n CROSS JOIN fact f ON f.subject = n.subject WHERE f.ponds IS NOT NULL
-UNION ALL
-SELECT o.subject, 'env.' || n.name || '.month', o.subject, o.body ->> n.path, NULL, '{}'
-  FROM report o CROSS JOIN cleaned n WHERE o.month = substr(today(), 1, 7)
-UNION ALL
-SELECT o.subject, 'env.' || n.name || '.year', o.subject, sum(o.body ->> n.path), NULL, '{}'
-  FROM report o CROSS JOIN cleaned n
- WHERE o.month BETWEEN substr(today(), 1, 4) || '-01' AND substr(today(), 1, 7) GROUP BY 1, 2
 UNION ALL
 SELECT subject, 'opinion.known', subject, sum(said ->> '$.known'), sum(said ->> '$.asked'), '{}'
   FROM asked GROUP BY subject
