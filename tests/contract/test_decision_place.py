@@ -1,0 +1,287 @@
+"""The decision's figures of villages and the county: target lists, village and county exit, the wall map, opinion,
+infrastructure, activities, the inventory."""
+import csv
+import datetime
+import os
+import shutil
+
+import scenario
+import zf
+from scenario import CO, COUNTY, CT, HOUSE, PHOTO, PHOTO2, SI_HOUSING, SI_WATER, TOWN, TW, VILLAGE, VO, VT, Scenario
+
+SIX = ("review", "verify", "agree", "notice", "announce", "mark")
+
+
+def water(outage=0, **more):
+    return {"persons": 4, "supply": "central", "source": "tap", "at_home": True, "litres_ppd": 70, "qual": "gb",
+            "lab_no": "SZ-1", "outage_days": outage, "knows_policy": True, "satisfied": 5, **more}
+
+
+def screen(suspected=False):
+    return {"bld": 1, "kind": "screen", "use": "resident", "sole_home": True, "area_m2": 80,
+            "suspected": suspected, "photos": [PHOTO, PHOTO2]}
+
+
+def appraise(grade, bld=1):
+    part = {"A": "a", "B": "b", "C": "c", "D": "d"}[grade]
+    return {"bld": bld, "kind": "appraise", "use": "resident", "sole_home": True, "area_m2": 80,
+            "parts": {"foundation": "a", "wall": part, "frame": "a", "roof": "a", "site": "a"}, "grade": grade,
+            "cert_no": "ZJ-1", "action": {"A": "none", "B": "none", "C": "repair", "D": "rebuild"}[grade],
+            **({"basis": "appraised"} if grade in "AB" else {}), "photos": [PHOTO, PHOTO2]}
+
+
+def work(stage, day, **more):
+    if stage == "accepted":
+        more = {"area_m2": 60, "cost_yuan": 50000, "fund": {"special": 50000}, "debt_yuan": 0, "acceptors": 3,
+                "post_grade": "A", **more}
+    return {"bld": 1, "stage": stage, "date": day, "photos": [PHOTO], **more}
+
+
+def opinion(**more):
+    return {"resp": "non_poor", "known": 7, "asked": 10, "help": 4, "effect": 4, "exit_fair": 5, "env": 4,
+            "water": 3, "recognise": True, **more}
+
+
+class PlaceScenario(Scenario):
+    """Imports come after the sample county's own, which are of 2019-03-01. The second county begins as a copy of the
+    first one as prepared, so that the imported records are the same."""
+
+    def day(self, when):
+        if self.clock is None:
+            copy = os.path.join(zf.tempdir("prepared"), "data")
+            shutil.copytree(self.county.data, copy)
+            self.BASE = self.id()
+            scenario._bases[self.BASE] = copy
+        super().day(when)
+
+    def _again(self):
+        self.prepared = [step for step in self.prepared if step[0] != "load"]
+        super()._again()
+
+    @staticmethod
+    def _prepare(county, step):
+        if step[0] != "load":
+            return Scenario._prepare(county, step)
+        _, kind, rows = step
+        path = os.path.join(os.path.dirname(county.data), "rows.csv")
+        with open(path, "w", newline="", encoding="utf-8") as f:
+            table = csv.DictWriter(f, list(rows[0]))
+            table.writeheader()
+            table.writerows(rows)
+        county.run("import", kind, path, "--clock", "2019-05-02T08:00:00+08:00")
+
+    def county_says(self, name):
+        return self.status(COUNTY)["county"][name]
+
+
+class Villages(PlaceScenario):
+    def test_03_village_exit_by_incidence(self):
+        """39 unexited of 2,000 rural persons pass, 40 fail."""
+        village = "340825104201"
+        homes = [(h, n) for h, n in self.county.query(
+            "SELECT subject, den FROM ledger WHERE place = ? AND view = 'poverty' AND num = 0 ORDER BY subject", village)]
+        have = sum(n for _, n in homes)
+        # households that are not exited, with exactly as many members as are missing
+        rows, people = [], []
+        for k, size in enumerate((39 - have, 1)):
+            h = "%s-01-9%03d" % (village, k)
+            rows.append({"household_id": h, "group": 1, "hh_type": "general_poor", "poverty_status":
+                         "not_exited" if k == 0 else "exited", "listed_year": 2014})
+            people += [{"person_id": "%s-%02d" % (h, i + 1), "name": "示例", "sex": "male", "birth": "1970-01-01",
+                        "relation": "head" if i == 0 else "other"} for i in range(size)]
+        self.assertGreater(39 - have, 0)
+        self.load("households", rows)
+        self.load("persons", people)
+        self.load("divisions", [{"code": village, "rural_pop": 2000}])
+        self.day("2019-06-12")
+        self.assertIndicator("v.incidence", 39, 2000, village, ok=True)
+        self.send("hh.facts", rows[1]["household_id"], TW, {"set": {"poverty_status": "returned"}, "reason": "返贫"})
+        self.assertIndicator("v.incidence", 40, 2000, village, ok=False)
+
+    def test_05_nobody_omitted(self):
+        """11 of 12 groups inspected: the village cannot be clear."""
+        self.day("2019-06-12")
+        groups = {}
+        for h, focus in self.county.query(
+                "SELECT id, coalesce(json_array_length(doc, '$.focus'), 0) FROM entity WHERE kind = 'household'"
+                " AND place = ? ORDER BY id", VILLAGE):
+            groups.setdefault(h[13:15], []).append((h, focus))
+        self.assertEqual(len(groups), 12)
+        for g in sorted(groups):
+            if g == "12":
+                self.assertIndicator("house.groups", 11, 12, ok=False)
+                self.assertIs(self.indicator("house.left")["ok"], False)
+                self.assertNotEqual(self.campaign("housing")["colour"], "green")
+            self.publish([self.record("inspect.housing", h, SI_HOUSING, appraise("A")) for h, f in groups[g] if f])
+        self.assertIndicator("house.groups", 12, 12, ok=True)
+        self.assertIndicator("house.left", 0, 0, ok=True)
+        self.assertEqual(self.campaign("housing")["colour"], "green")
+
+    def test_06_findings_of_every_category(self):
+        """Each category is countable per village."""
+        self.day("2019-06-12")
+        cats = ("identify", "help", "exit", "income", "food_clothing", "education", "medical", "housing", "water", "env",
+                "duty", "policy", "work", "funds", "style", "data", "custom", "awareness")
+        for cat in cats:
+            self.send("finding.report", VILLAGE, VO, {"source": "self", "cat": cat, "severity": "mid", "text": "示例",
+                                                      "duty_unit": "U-V104299"})
+        self.send("finding.report", HOUSE, VO, {"source": "self", "cat": "help", "severity": "low", "text": "示例",
+                                                "duty_unit": "U-V104299"})
+        for cat in cats:
+            self.assertIndicator("find." + cat, 0, 2 if cat == "help" else 1)
+
+    def test_10_one_ledger_a_village(self):
+        """From the first start exactly 176 villages have a ledger, empty ones too; a record about an unknown village is
+        held."""
+        known = [i for i, in self.county.query("SELECT id FROM entity WHERE kind = 'division' AND substr(id, 10) <> '000'")]
+        new = ["340825104%03d" % n for n in range(300, 300 + 176 - len(known))]
+        self.load("divisions", [{"code": v, "name": "示例村", "level": "village", "parent": TOWN} for v in new])
+        self.load("targets", [{"subject_id": v, "list": "villages"} for v in new])
+        self.day("2019-06-12")
+        self.settle()
+        topics = {t for t, in self.county.query("SELECT topic FROM retained WHERE payload IS NOT NULL AND"
+                                                " topic GLOB '*/status/*/*'")}
+        self.assertEqual(len(topics), 176)
+        self.assertEqual(self.status(new[0])["indicators"]["house.cover"], {"num": 0, "den": 0, "ok": None})
+        self.assertIndicator("target.villages", 176, 176, COUNTY, ok=True)
+        self.send("survey.opinion", "340825104999", CO, opinion(), expect="held")
+        self.settle()
+        self.assertEqual(self.county.query("SELECT count(*) FROM retained WHERE topic GLOB '*/status/*/*'"), [(176,)])
+
+    def test_11_clear_to_zero(self):
+        """0 houses left, but 3 were not looked at: not clear."""
+        village = "340825103001"
+        self.day("2019-06-12")
+        homes = self.county.query("SELECT id, coalesce(json_array_length(doc, '$.focus'), 0) > 0 FROM entity"
+                                  " WHERE kind = 'household' AND place = ? ORDER BY id", village)
+        focus = [h for h, f in homes if f]
+        self.assertGreater(len(focus), 3)
+        self.publish([self.record("inspect.housing", h, SI_HOUSING, appraise("A")) for h in focus[3:]])
+        vo, = self.county.query("SELECT id FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'VO' AND place = ?",
+                                village)
+        self.publish([self.record("inspect.housing", h, vo[0], screen()) for h, f in homes if not f])
+        self.assertIndicator("house.left", 0, 0, village, ok=False)
+        self.assertIndicator("house.cover", len(focus) - 3, len(focus), village, ok=False)
+        self.assertEqual(self.campaign("housing", village)["colour"], "yellow")
+        self.publish([self.record("inspect.housing", h, SI_HOUSING, appraise("B")) for h in focus[:3]])
+        groups = self.indicator("house.groups", village)
+        self.assertEqual(self.indicator("house.left", village)["ok"], groups["num"] == groups["den"])
+        self.assertEqual(self.campaign("housing", village)["colour"], "green")
+
+    def test_15_wall_map(self):
+        """Records turn a red village yellow."""
+        self.day("2019-06-12")
+        self.assertEqual({c["colour"] for c in self.status()["campaigns"].values()}, {"grey"})
+        one, two = (self.household("doc ->> '$.poverty_status' = 'not_exited'") for _ in range(2))
+        self.send("inspect.housing", one, SI_HOUSING, appraise("D"), at="2019-06-01")
+        self.send("inspect.housing", two, SI_HOUSING, appraise("D"), at="2019-06-01")
+        self.assertEqual(self.campaign("housing"), {"colour": "red", "planned_pct": 48.4, "actual_pct": 0.0})
+        for stage in ("listed", "signed", "started", "main_done", "accepted"):
+            self.send("house.work", one, VO, work(stage, "2019-06-10"))
+        self.assertEqual(self.campaign("housing")["colour"], "red")
+        self.send("house.work", one, TW, work("closed", "2019-06-11"))
+        self.assertEqual(self.campaign("housing"), {"colour": "yellow", "planned_pct": 48.4, "actual_pct": 50.0})
+
+    def test_16_water_targets(self):
+        """135 villages, 141,800 persons: the village with 1,050 clears, 140,750 remain."""
+        new = ["340825104%03d" % n for n in range(300, 430)]
+        rows = []
+        left = 141800 - 1418
+        for k, v in enumerate(new):
+            baseline = left // (len(new) - k)
+            left -= baseline
+            rows.append({"code": v, "name": "示例村", "level": "village", "parent": TOWN, "water_target": "true",
+                         "water_baseline": baseline})
+        self.load("divisions", rows)
+        self.load("targets", [{"subject_id": v, "list": "water_villages"} for v in new])
+        self.day("2019-06-12")
+        self.assertIndicator("target.water_villages", 0, 135, COUNTY, ok=False)
+        self.assertIndicator("target.water_persons", 0, 141800, COUNTY, ok=False)
+        self.assertIndicator("water.left", 1050, 1050, ok=False)
+        homes = self.county.query("SELECT id, doc ->> '$.water_target' FROM entity WHERE kind = 'household'"
+                                  " AND place = ? ORDER BY id", VILLAGE)
+        self.publish([self.record("inspect.water", h, SI_WATER, water()) for h, target in homes if target])
+        # nothing is left, but not every household was assessed
+        self.assertIndicator("water.left", 0, 1050, ok=False)
+        self.assertNotEqual(self.campaign("water")["colour"], "green")
+        self.publish([self.record("inspect.water", h, SI_WATER, water()) for h, target in homes if not target])
+        self.assertIndicator("water.left", 0, 1050, ok=True)
+        self.assertEqual(self.campaign("water")["colour"], "green")
+        county = self.indicator("target.water_persons", COUNTY)
+        self.assertEqual(county["den"] - county["num"], 140750)
+        self.assertIndicator("target.water_villages", 1, 135, COUNTY, ok=False)
+
+    def test_18_policy_awareness(self):
+        """7 of 10 policies known: 70%."""
+        self.day("2019-06-12")
+        self.send("survey.opinion", VILLAGE, CT, opinion())
+        self.assertIndicator("opinion.known", 7, 10)
+        # the same household again: the newer answer counts
+        h = self.household()
+        self.send("survey.opinion", VILLAGE, CT, opinion(hh=h, known=0))
+        self.send("survey.opinion", VILLAGE, CT, opinion(hh=h, known=10))
+        self.assertIndicator("opinion.known", 17, 20)
+        self.assertIndicator("opinion.known", 17, 20, COUNTY)
+        self.assertIndicator("opinion.water", 6, 2)
+
+    def test_22_infrastructure(self):
+        """11 of 12 groups with a road: 91.7%; without a threshold that is unknown, not met."""
+        self.day("2019-06-12")
+        self.send("village.survey", VILLAGE, VO, {"set": {"groups": 12, "groups_road": 11}})
+        self.assertIndicator("v.road", 11, 12, ok=None)
+        self.assertEqual(round(1000 * 11 / 12) / 10, 91.7)
+        self.param("v.road_pct_min", 100)
+        self.day("2019-06-13")
+        self.assertIndicator("v.road", 11, 12, ok=False)
+        self.assertIndicator("v.infra", 0, 1, ok=False)
+        self.send("village.survey", VILLAGE, VO, {"set": {"groups_road": 12, "clinic": False}})
+        self.assertIndicator("v.road", 12, 12, ok=True)
+        self.assertIs(self.indicator("v.infra")["ok"], None)
+        self.assertIndicator("v.services", 0, 1, ok=False)
+
+    def test_29_recognition(self):
+        """90 of 100 recognise the work: 90.0%, by kind of respondent."""
+        self.day("2019-06-12")
+        self.publish([self.record("survey.opinion", VILLAGE, CT, opinion(resp="poor", recognise=k >= 10))
+                      for k in range(100)])
+        self.assertIndicator("opinion.poor", 90, 100)
+        self.assertIndicator("opinion.recognise", 90, 100)
+        self.assertEqual(self.county_says("c.recognise"), {"num": 90, "den": 100, "ok": True})
+        cadre = {k: v for k, v in opinion(resp="cadre", recognise=False).items() if k not in ("help", "env", "water")}
+        self.send("survey.opinion", VILLAGE, CT, cadre)
+        self.assertIndicator("opinion.cadre", 0, 1)
+        self.assertIndicator("opinion.recognise", 90, 100)
+        self.send("survey.opinion", VILLAGE, CT, opinion(recognise=False))
+        self.assertEqual(self.county_says("c.recognise"), {"num": 90, "den": 101, "ok": False})
+
+    def test_30_night_schools(self):
+        """Monthly sessions are counted."""
+        self.day("2019-07-02")
+        for day in ("2019-06-15", "2019-06-22", "2019-07-01"):
+            self.send("activity.log", VILLAGE, VT, {"kind": "night_school", "date": day, "people": 42, "text": "夜校"},
+                      at=day + "T20:00")
+        self.send("activity.log", VILLAGE, VO, {"kind": "award", "date": "2019-07-01", "people": 9, "text": "先进户"})
+        self.assertIndicator("activity.night_school", 1, 0)
+        self.assertIndicator("activity.night_school.last", 2, 0)
+        self.assertIndicator("activity.award", 1, 0, COUNTY)
+
+    def test_46_days_in_post(self):
+        """19 days are too few where 20 are asked for; without a parameter that is unknown."""
+        self.day("2019-06-30")
+        days = [(datetime.date(2019, 6, 1) + datetime.timedelta(k)).isoformat() for k in range(19)]
+        self.publish([self.record("activity.log", VILLAGE, VT, {"kind": "post_day", "date": d, "people": 1, "text": "驻村"},
+                                  at=d + "T18:00") for d in days])
+        # the same day again counts once
+        self.send("activity.log", VILLAGE, VT, {"kind": "post_day", "date": days[0], "people": 1, "text": "驻村"},
+                  at="2019-06-01T19:00")
+        self.assertIndicator("post", 19, 0, ok=None)
+        self.param("post.days_month_min", 20)
+        self.day("2019-07-01")
+        self.assertIndicator("post.last", 19, 20, ok=False)
+        self.send("activity.log", VILLAGE, VT, {"kind": "post_day", "date": "2019-06-30", "people": 1, "text": "驻村"},
+                  at="2019-07-01T08:00")
+        self.assertIndicator("post.last", 20, 20, ok=True)
+
+
+if __name__ == "__main__":
+    scenario.main()
