@@ -94,7 +94,7 @@ planned AS MATERIALIZED (
          CAST(julianday(param('campaign.housing.stop')) - julianday(found) AS INTEGER) - 10 AS span
     FROM episode o),
 home AS MATERIALIZED (
-  SELECT c.subject, e.place, json_array_length(e.doc, '$.focus') > 0 AS focus,
+  SELECT c.subject, e.place, coalesce(json_array_length(e.doc, '$.focus'), 0) > 0 AS focus,
          substr(c.subject, 14) = '00-0000' AS ownerless
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
    WHERE e.gone = ''),
