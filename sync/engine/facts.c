@@ -91,28 +91,46 @@ static bool read_slices(struct sources *s, const struct form *form, struct slice
     return true;
 }
 
+/* An entity by kind and id. */
+struct named {
+    const char *kind, *id;
+};
+
 static void read_parsed(struct sources *s, const struct form *form, struct slice record,
-                        int64_t mask, json_t **ret_base) {
-    struct form_fact facts[FORM_WRITES_MAX];
+                        const struct named *of, int64_t mask, json_t **ret_base) {
+    struct form_part part;
+    size_t pos = 0;
     const json_t *body = keep(s, record.text, record.size);
-    size_t n = form_facts(form, json_object_get(body, "data"), facts);
-    for (size_t k = 0; k < n; k++) {
-        if (name_bit(facts[k].fact->name) & mask)
-            add_write(s, s->count, facts[k].fact->name, facts[k].value);
+    const char *subject = json_string_value(json_object_get(body, "subject"));
+    while (form_next_part(form, subject, json_object_get(body, "data"), &pos, &part)) {
+        if (strcmp(part.entity, of->kind) != 0 || strcmp(part.id, of->id) != 0)
+            continue;
+        for (size_t k = 0; k < part.count; k++) {
+            if (name_bit(part.facts[k].fact->name) & mask)
+                add_write(s, s->count, part.facts[k].fact->name, part.facts[k].value);
+        }
     }
     *ret_base = json_object_get(body, "base");
 }
 
+static bool in_list(const struct form *form, const char *kind) {
+    bool found = false;
+    for (size_t i = 0; i < form->list_count; i++)
+        found = found || strcmp(form->lists[i].entity, kind) == 0;
+    return found;
+}
+
 /* One row of the query `fact_sources`. */
-static void read_source(struct core *c, struct sources *s, sqlite3_stmt *q, int64_t mask) {
+static void read_source(struct core *c, struct sources *s, sqlite3_stmt *q, const struct named *of,
+                        int64_t mask) {
     const struct form *form =
         form_find(c->catalog, q_col(q, 3), strlen(q_col(q, 3)), sqlite3_column_int64(q, 4));
     struct slice record = {q_col(q, 6), (size_t)sqlite3_column_bytes(q, 6)};
     json_t *base;
     if (!form)
         return;
-    if (!read_slices(s, form, record, mask, &base))
-        read_parsed(s, form, record, mask, &base);
+    if (in_list(form, of->kind) || !read_slices(s, form, record, mask, &base))
+        read_parsed(s, form, record, of, mask, &base);
     grow_sources(s);
     uuid_format(sqlite3_column_blob(q, 0), s->ids[s->count]);
     snprintf(s->authors[s->count], sizeof s->authors[s->count], "%s", q_col(q, 2));
@@ -127,13 +145,14 @@ static void read_source(struct core *c, struct sources *s, sqlite3_stmt *q, int6
  * their source by index until all are read. */
 static void load_sources(struct core *c, const char *kind, const char *id, int64_t mask,
                          struct sources *s) {
+    const struct named of = {kind, id};
     sqlite3_stmt *q = store_query(c->store, "fact_sources");
     s->values = json_array();
     q_text(q, 1, kind);
     q_text(q, 2, id);
     q_int(q, 3, mask);
     while (q_row(c->store, q))
-        read_source(c, s, q, mask);
+        read_source(c, s, q, &of, mask);
     for (size_t i = 0; i < s->count; i++) {
         s->list[i].id = s->ids[i];
         s->list[i].author = s->authors[i];
@@ -428,11 +447,6 @@ void facts_refold(struct core *c, const char *kind, const char *id, const char *
     refold(c, find_entity(c, kind, id), kind, id, place, subject, mask);
 }
 
-bool facts_entity(const struct form *form, const char *subject, const json_t *data, char *out) {
-    return form->entity && form->write_count &&
-           form_entity_id(form, subject, data, out, FORM_ENTITY_ID_SIZE);
-}
-
 const char *facts_about(const struct subject *at, const char *subject) {
     return *at->household ? at->household : subject;
 }
@@ -451,8 +465,10 @@ static int by_name(const void *x, const void *y) {
 
 /* The first record of an entity: it alone makes the facts, and nothing has to be weighed. Sorts
  * them. */
-static void begin_entity(struct core *c, const struct record *r, const char *id, const char *place,
-                         struct form_fact *facts, size_t count) {
+static void begin_entity(struct core *c, const struct record *r, const char *place,
+                         struct form_part *part) {
+    struct form_fact *facts = part->facts;
+    size_t count = part->count;
     struct entity_text t;
     text_init(&t);
     qsort(facts, count, sizeof *facts, by_name);
@@ -469,34 +485,26 @@ static void begin_entity(struct core *c, const struct record *r, const char *id,
     buf_add_char(&t.doc, '}');
     buf_add_char(&t.seen, '}');
     struct entity_row row =
-        row_of(c, r->form->entity, id, place, facts_about(&r->place, r->subject), &t);
+        row_of(c, part->entity, part->id, place, facts_about(&r->place, r->subject), &t);
     add_entity(c, &row);
     text_fini(&t);
     touch_new(c, r->place.household);
 }
 
-bool facts_write(struct core *c, const struct record *r, int64_t rec, const char *place,
-                 char ret_id[FORM_ENTITY_ID_SIZE]) {
-    const json_t *data = json_object_get(r->json, "data");
-    struct form_fact facts[FORM_WRITES_MAX];
-    if (!facts_entity(r->form, r->subject, data, ret_id))
-        return false;
-    size_t count = form_facts(r->form, data, facts);
-    if (count == 0)
-        return false;
-    int64_t mask = facts_mask(facts, count);
+void facts_write(struct core *c, const struct record *r, int64_t rec, const char *place,
+                 struct form_part *part) {
+    int64_t mask = facts_mask(part->facts, part->count);
     sqlite3_stmt *q = store_query(c->store, "fact_source_add");
-    q_text(q, 1, r->form->entity);
-    q_text(q, 2, ret_id);
+    q_text(q, 1, part->entity);
+    q_text(q, 2, part->id);
     q_int(q, 3, rec);
     q_int(q, 4, mask);
     q_done(c->store, q);
-    sqlite3_stmt *entity = find_entity(c, r->form->entity, ret_id);
+    sqlite3_stmt *entity = find_entity(c, part->entity, part->id);
     if (entity)
-        refold(c, entity, r->form->entity, ret_id, place, facts_about(&r->place, r->subject), mask);
+        refold(c, entity, part->entity, part->id, place, facts_about(&r->place, r->subject), mask);
     else
-        begin_entity(c, r, ret_id, place, facts, count);
-    return true;
+        begin_entity(c, r, place, part);
 }
 
 void facts_mention(struct core *c, const char *kind, const char *id, const char *place,

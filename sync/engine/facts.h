@@ -10,16 +10,13 @@
 #define FACTS_ALL INT64_C(-1)
 int64_t facts_mask(const struct form_fact *facts, size_t count);
 
-/* The entity whose facts a record writes; false if it writes none. `out` has
- * FORM_ENTITY_ID_SIZE bytes. */
-bool facts_entity(const struct form *form, const char *subject, const json_t *data, char *out);
-
 /* What an entity is about: the household, or the subject itself. */
 const char *facts_about(const struct subject *at, const char *subject);
 
-/* Adds a stored record's facts. False if it writes none; else *ret_id is the entity. */
-bool facts_write(struct core *c, const struct record *r, int64_t rec, const char *place,
-                 char ret_id[FORM_ENTITY_ID_SIZE]);
+/* Adds a part of a stored record's facts; sorts them. Facts of list items are written as others
+ * are: their tails in `base` stand under the name of the fact, those of all items together. */
+void facts_write(struct core *c, const struct record *r, int64_t rec, const char *place,
+                 struct form_part *part);
 
 /* Folds the facts of the mask again, from all records that write them. */
 void facts_refold(struct core *c, const char *kind, const char *id, const char *place,

@@ -151,12 +151,16 @@ static void settle_authority(struct core *c, const char *kind, const char *subje
 
 static void write_facts(struct core *c, const struct record *r, int64_t rec, const char *place,
                         bool *ret_own) {
-    char id[FORM_ENTITY_ID_SIZE];
+    struct form_part part;
+    size_t pos = 0;
     *ret_own = false;
-    if (!facts_write(c, r, rec, place, id))
+    if (!r->form->write_count && !r->form->list_count)
         return;
-    *ret_own = strcmp(id, r->subject) == 0;
-    settle_authority(c, r->form->entity, facts_about(&r->place, r->subject));
+    while (form_next_part(r->form, r->subject, json_object_get(r->json, "data"), &pos, &part)) {
+        facts_write(c, r, rec, place, &part);
+        *ret_own = *ret_own || strcmp(part.id, r->subject) == 0;
+        settle_authority(c, part.entity, facts_about(&r->place, r->subject));
+    }
 }
 
 /* ---------------------------------------------------------------- links between records */
@@ -195,16 +199,15 @@ static void effect_changed(struct core *c, const struct logged *r) {
     place_resolve(c, r->subject, &r->at, &where);
     touch(c, r->form, r->subject, &where);
     touch_own(c, r->form, r->id);
-    if (!r->form->entity)
+    if (!r->form->write_count && !r->form->list_count)
         return;
     json_t *body = logged_body(c, r->rec);
-    const json_t *data = json_object_get(body, "data");
-    struct form_fact facts[FORM_WRITES_MAX];
-    char id[FORM_ENTITY_ID_SIZE];
-    if (facts_entity(r->form, r->subject, data, id)) {
-        int64_t mask = facts_mask(facts, form_facts(r->form, data, facts));
-        facts_refold(c, r->form->entity, id, r->place, facts_about(&r->at, r->subject), mask);
-        settle_authority(c, r->form->entity, facts_about(&r->at, r->subject));
+    struct form_part part;
+    size_t pos = 0;
+    while (form_next_part(r->form, r->subject, json_object_get(body, "data"), &pos, &part)) {
+        facts_refold(c, part.entity, part.id, r->place, facts_about(&r->at, r->subject),
+                     facts_mask(part.facts, part.count));
+        settle_authority(c, part.entity, facts_about(&r->at, r->subject));
     }
     json_decref(body);
 }

@@ -1,5 +1,6 @@
 #include "app.h"
 #include "commands.h"
+#include "ledger.h"
 #include "options.h"
 #include "sheet.h"
 
@@ -9,6 +10,8 @@
 #include <string.h>
 
 #define RECEIVED "strftime('%Y-%m-%dT%H:%M:%SZ', received_ms / 1000, 'unixepoch')"
+/* What secret records say stands apart. */
+#define BODY "unsealed(coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body))"
 /* ?1 = 1: all; ?2: forms that are secret, as a JSON array */
 #define OPEN_RECORD "(?1 OR (class = 0 AND form NOT IN (SELECT value FROM json_each(?2))))"
 #define OPEN_CLASS "(?1 OR class < 4)"
@@ -33,33 +36,33 @@ static const struct {
     {"assignments", "assignments", "assignment", NULL, NULL},
     {"records", NULL, NULL,
      "SELECT json_object('outcome', 'stored', 'effect', effect, 'device', device, 'via', via,"
-     " 'received', " RECEIVED ", 'record', json(unsealed(body))) FROM record"
+     " 'received', " RECEIVED ", 'record', json(" BODY ")) FROM record"
      " WHERE outcome = 1 AND " OPEN_RECORD " ORDER BY rec",
      "SELECT id_text(id) AS 记录编号, form AS 表单, fv AS 版本, subject AS 对象编号,"
      " body ->> '$.hlc' AS 时间戳, author AS 填报人, device AS 设备, seq AS 序号, via AS 网关,"
      " " RECEIVED " AS 收到时间, CASE effect WHEN 1 THEN '有效' WHEN 0 THEN '已更正'"
-     " WHEN -1 THEN '已作废' ELSE '未生效' END AS 状态, unsealed(body) -> '$.data' AS 内容"
+     " WHEN -1 THEN '已作废' ELSE '未生效' END AS 状态, " BODY " -> '$.data' AS 内容"
      " FROM record WHERE outcome = 1 AND " OPEN_RECORD " ORDER BY rec"},
     {"held", NULL, NULL,
      "SELECT json_object('outcome', 'held', 'device', device, 'via', via, 'received', " RECEIVED
-     ", 'errors', json(coalesce(problems, '[]')), 'record', json(unsealed(body))) FROM record"
+     ", 'errors', json(coalesce(problems, '[]')), 'record', json(" BODY ")) FROM record"
      " WHERE outcome = 2 AND " OPEN_RECORD " ORDER BY rec",
      "SELECT id_text(id) AS 记录编号, form AS 表单, subject AS 对象编号,"
      " body ->> '$.hlc' AS 时间戳, author AS 填报人, device AS 设备, " RECEIVED " AS 收到时间,"
      " (SELECT group_concat(value ->> '$.zh', ';') FROM json_each(problems)) AS 原因,"
-     " unsealed(body) -> '$.data' AS 内容"
+     " " BODY " -> '$.data' AS 内容"
      " FROM record WHERE outcome = 2 AND " OPEN_RECORD " ORDER BY rec"},
     {"rejected", NULL, NULL,
      "SELECT json_object('outcome', 'rejected', 'device', device, 'via', via,"
      " 'received', " RECEIVED ", 'errors', json(coalesce(problems, '[]')),"
-     " 'record', json(unsealed(body))) FROM record WHERE outcome = 3 AND " OPEN_RECORD
+     " 'record', json(" BODY ")) FROM record WHERE outcome = 3 AND " OPEN_RECORD
      " UNION ALL SELECT json_object('outcome', 'rejected', 'device', device, 'via', via,"
      " 'received', " RECEIVED ", 'errors', json(problems), 'payload_sha256', payload_sha256)"
      " FROM refusal",
      "SELECT id_text(id) AS 记录编号, form AS 表单, subject AS 对象编号, author AS 填报人,"
      " device AS 设备, " RECEIVED " AS 收到时间,"
      " (SELECT group_concat(value ->> '$.zh', ';') FROM json_each(problems)) AS 原因,"
-     " unsealed(body) -> '$.data' AS 内容, '' AS 消息校验值"
+     " " BODY " -> '$.data' AS 内容, '' AS 消息校验值"
      " FROM record WHERE outcome = 3 AND " OPEN_RECORD
      " UNION ALL SELECT '', '', '', '', device, " RECEIVED ","
      " (SELECT group_concat(value ->> '$.zh', ';') FROM json_each(problems)), '',"
@@ -286,11 +289,13 @@ static int refuse_kind(const struct app *a, const char *kind) {
     size_t n = 0;
     for (size_t t = 0; t < TABLE_COUNT && n < sizeof list; t++)
         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", t ? ", " : "", tables[t].kind);
-    return app_usage(a, "KIND '%s': the kinds are %s", kind, list);
+    return app_usage(a, "KIND '%s': the kinds are %s, ledger", kind, list);
 }
 
 int cmd_export(struct app *a) {
     struct out o = {.app = a};
+    if (a->argc > 1 && strcmp(a->argv[1], "ledger") == 0)
+        return ledger_export(a);
     const char *kind = NULL;
     const char *format = "csv";
     const struct option options[] = {

@@ -130,12 +130,12 @@ static bool append(char *out, size_t size, size_t *used, const char *text, size_
     return true;
 }
 
-bool form_entity_id(const struct form *f, const char *subject, const json_t *data, char *out,
+/* ---------------------------------------------------------------- parts */
+
+static bool make_id(const char *template, const char *subject, const json_t *data, char *out,
                     size_t size) {
     size_t used = 0;
-    if (!f->entity_template)
-        return append(out, size, &used, subject, strlen(subject));
-    for (const char *at = f->entity_template; *at;) {
+    for (const char *at = template; *at;) {
         const char *text = at;
         size_t text_size = strcspn(at, "{");
         at += text_size;
@@ -149,6 +149,72 @@ bool form_entity_id(const struct form *f, const char *subject, const json_t *dat
             return false;
     }
     return true;
+}
+
+bool form_entity_id(const struct form *f, const char *subject, const json_t *data, char *out,
+                    size_t size) {
+    return make_id(f->entity_template ? f->entity_template : "{subject}", subject, data, out, size);
+}
+
+static bool root_part(const struct form *f, const char *subject, const json_t *data,
+                      struct form_part *ret) {
+    if (!f->entity || !f->write_count || !form_entity_id(f, subject, data, ret->id, sizeof ret->id))
+        return false;
+    ret->entity = f->entity;
+    ret->count = form_facts(f, data, ret->facts);
+    return ret->count > 0;
+}
+
+/* The entity that an item names, if it lies in the household and no item before names it. */
+static bool item_entity(const struct form_list *l, const char *subject, const json_t *items,
+                        size_t i, char id[FORM_ENTITY_ID_SIZE]) {
+    struct subject own;
+    struct subject named;
+    char other[FORM_ENTITY_ID_SIZE];
+    subject_parse(subject, strlen(subject), &own);
+    if (!make_id(l->entity_template, subject, json_array_get(items, i), id, FORM_ENTITY_ID_SIZE) ||
+        !subject_parse(id, strlen(id), &named) ||
+        !(named.kinds & subject_kind_by_name(l->entity)) || !*own.household ||
+        strcmp(named.household, own.household) != 0)
+        return false;
+    for (size_t k = 0; k < i; k++) {
+        if (make_id(l->entity_template, subject, json_array_get(items, k), other, sizeof other) &&
+            strcmp(other, id) == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool item_part(const struct form_list *l, const char *subject, const json_t *items, size_t i,
+                      struct form_part *ret) {
+    if (!item_entity(l, subject, items, i, ret->id))
+        return false;
+    ret->entity = l->entity;
+    ret->count = 0;
+    for (size_t k = 0; k < l->write_count; k++) {
+        const struct form_write *w = &l->writes[k];
+        const json_t *value = json_object_get(json_array_get(items, i), w->key);
+        if (value)
+            ret->facts[ret->count++] = (struct form_fact){w->fact, value, w->roles, w->path};
+    }
+    return ret->count > 0;
+}
+
+bool form_next_part(const struct form *f, const char *subject, const json_t *data, size_t *pos,
+                    struct form_part *ret) {
+    if (*pos == 0 && (*pos)++ == 0 && root_part(f, subject, data, ret))
+        return true;
+    size_t before = 1;
+    for (size_t n = 0; n < f->list_count; n++) {
+        const json_t *items = json_object_get(data, f->lists[n].member);
+        size_t size = json_array_size(items);
+        while (*pos < before + size) {
+            if (item_part(&f->lists[n], subject, items, (*pos)++ - before, ret))
+                return true;
+        }
+        before += size;
+    }
+    return false;
 }
 
 /* ---------------------------------------------------------------- classes */

@@ -22,7 +22,9 @@
 
 #define FORM_GATES_MAX 32
 #define FORM_CHECKS_MAX 32
-#define FORM_WRITES_MAX 64          /* facts that one record can write */
+#define FORM_WRITES_MAX 64          /* facts that one record can write of one entity */
+#define FORM_LISTS_MAX 4            /* arrays of a form whose items write facts */
+#define FORM_LIST_ITEMS_MAX 100     /* maxItems of such an array */
 #define FORM_ENTITY_ID_SIZE 256     /* of an entity id made by a template, with its NUL */
 #define FORM_CHECK_STEPS_MAX 200000 /* SQLite instructions for all checks of one record */
 
@@ -65,6 +67,15 @@ struct form_check {
     enum form_level level;
 };
 
+/* An array of data whose items name an entity each and write facts of it. */
+struct form_list {
+    const char *member; /* of data */
+    const char *entity; /* kind: household or person; no other part of the form writes it */
+    const char *entity_template; /* of the entity's id; names are `subject` or members of an item */
+    struct form_write writes[FORM_WRITES_MAX]; /* keys of an item */
+    size_t write_count;
+};
+
 struct form {
     const char *id;
     int64_t fv;
@@ -79,6 +90,8 @@ struct form {
     const char *entity_template; /* of the entity's id, NULL = the subject */
     const struct form_write *writes;
     size_t write_count;
+    const struct form_list *lists;
+    size_t list_count;
     const struct form_gate *gates;
     size_t gate_count;
     const struct form_check *checks;
@@ -177,6 +190,20 @@ size_t form_facts(const struct form *f, const json_t *data, struct form_fact *re
  * if it does not fit into size. */
 bool form_entity_id(const struct form *f, const char *subject, const json_t *data, char *out,
                     size_t size);
+
+/* The facts of one entity that a record writes. */
+struct form_part {
+    const char *entity; /* its kind */
+    char id[FORM_ENTITY_ID_SIZE];
+    struct form_fact facts[FORM_WRITES_MAX];
+    size_t count;
+};
+
+/* The parts of a record, one a call: that of its own entity first, then those of list items. *pos
+ * begins as 0. Items count that name an entity of the household that the record is about, for the
+ * first time in their list. False: no more. */
+bool form_next_part(const struct form *f, const char *subject, const json_t *data, size_t *pos,
+                    struct form_part *ret);
 
 /* A new copy of data with only the members of the classes in the mask (bit n = class Ln). */
 json_t *form_redact(const struct form *f, const json_t *data, unsigned classes);

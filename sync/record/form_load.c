@@ -122,8 +122,9 @@ static const char *const root_members[] = {
     "x-subject",    "x-class",      "x-gates", "x-checks",       "x-entity",
     "x-writes",     "x-hidden",     "x-error", "x-entity-class", "x-by-register",
     "x-unit-roles", "x-area-roles", "x-opens", "x-exclusive",    NULL};
-static const char *const property_members[] = {"x-label",    "x-class", "x-fact", "x-fact-roles",
-                                               "x-required", "x-error", "x-code", NULL};
+static const char *const property_members[] = {"x-label",      "x-class",    "x-fact",
+                                               "x-fact-roles", "x-required", "x-error",
+                                               "x-code",       "x-entity",   NULL};
 static const char *const maps_of_schemas[] = {"properties", "patternProperties", "$defs",
                                               "dependentSchemas", NULL};
 static const char *const lists_of_schemas[] = {"allOf", "anyOf", "oneOf", "prefixItems", NULL};
@@ -233,9 +234,9 @@ static struct fact *find_fact(const struct form_catalog *c, const char *entity, 
     return NULL;
 }
 
-/* The fact of the form's entity, made at its first mention. */
-static struct fact *declare_fact(struct loader *l, const char *name, const json_t *schema) {
-    const char *entity = l->f->form.entity;
+/* The fact of a kind of entity, made at its first mention. */
+static struct fact *declare_fact(struct loader *l, const char *entity, const char *name,
+                                 const json_t *schema) {
     unsigned sensitivity;
     if (!entity) {
         fail(l, "the form's subjects are of several kinds of entity or none: no facts", "");
@@ -295,12 +296,99 @@ static bool read_fact(struct loader *l, const char *outer, const char *key, cons
     struct form_write w = {.outer = outer, .key = key, .roles = FORM_ROLES_ANY};
     if (gate && !roles_of(l, gate, &w.roles))
         return false;
-    w.fact = declare_fact(l, json_string_value(name), schema);
+    w.fact = declare_fact(l, l->f->form.entity, json_string_value(name), schema);
     w.path = keep(l, path);
     return w.fact && add_write(l, &w);
 }
 
-/* Every property has a label and a class that exists; facts lie at most one object deep. */
+/* ---------------------------------------------------------------- facts of list items */
+
+/* Every brace of "{person}" is closed and names the subject or one of the members. */
+static bool check_template(struct loader *l, const char *template, const json_t *members) {
+    for (const char *at = strchr(template, '{'); at; at = strchr(at + 1, '{')) {
+        size_t size = strcspn(at + 1, "{}");
+        char name[64];
+        if (at[1 + size] != '}' || size == 0 || size >= sizeof name)
+            return fail(l, "x-entity has a bad template ", template);
+        memcpy(name, at + 1, size);
+        name[size] = '\0';
+        if (strcmp(name, "subject") != 0 && !json_object_get(members, name))
+            return fail(l, "x-entity names no such member: ", name);
+    }
+    return true;
+}
+
+/* Kinds decide which part of a record a fact comes from. */
+static bool is_written(const struct form *f, const char *entity) {
+    bool found = f->entity && strcmp(f->entity, entity) == 0;
+    for (size_t i = 0; i < f->list_count; i++)
+        found = found || strcmp(f->lists[i].entity, entity) == 0;
+    return found;
+}
+
+static bool read_item_fact(struct loader *l, struct form_list *list, const char *key,
+                           const json_t *schema) {
+    const json_t *name = json_object_get(schema, "x-fact");
+    char path[256];
+    if (!name)
+        return true;
+    if (!json_is_string(name) || json_object_get(schema, "x-fact-roles") ||
+        json_object_get(schema, "x-required"))
+        return fail(l, "in a list x-fact is a text, without x-fact-roles and x-required", "");
+    if (list->write_count == FORM_WRITES_MAX)
+        return fail(l, "the list writes too many facts", "");
+    snprintf(path, sizeof path, "/data/%s", list->member);
+    struct form_write *w = &list->writes[list->write_count++];
+    *w = (struct form_write){.key = key, .roles = FORM_ROLES_ANY, .path = keep(l, path)};
+    w->fact = declare_fact(l, list->entity, json_string_value(name), schema);
+    for (size_t i = 0; w->fact && i + 1 < list->write_count; i++) {
+        if (list->writes[i].fact == w->fact)
+            return fail(l, "the fact is written twice: ", w->fact->name);
+    }
+    return w->fact != NULL;
+}
+
+static bool begin_list(struct loader *l, const char *member, const json_t *array,
+                       const json_t *entity, struct form_list *list) {
+    const json_t *items = json_object_get(array, "items");
+    json_int_t most = json_integer_value(json_object_get(array, "maxItems"));
+    list->member = member;
+    list->entity = text_of(l, entity, "kind");
+    list->entity_template = list->entity ? text_of(l, entity, "id") : NULL;
+    if (!list->entity_template)
+        return false;
+    if (strcmp(list->entity, "household") != 0 && strcmp(list->entity, "person") != 0)
+        return fail(l, "items write facts of a household or person", "");
+    if (is_written(&l->f->form, list->entity))
+        return fail(l, "another part of the form writes facts of this kind: ", list->entity);
+    if (most < 1 || most > FORM_LIST_ITEMS_MAX)
+        return fail(l, "an array whose items write facts needs a maxItems within bounds", "");
+    return check_template(l, list->entity_template, json_object_get(items, "properties"));
+}
+
+/* {"items": {"x-entity": …}} of an array of data. */
+static bool read_list_entity(struct loader *l, const char *member, const json_t *array, int depth) {
+    const json_t *items = json_object_get(array, "items");
+    const json_t *entity = json_object_get(items, "x-entity");
+    if (json_object_get(array, "x-entity"))
+        return fail(l, "x-entity stands in the root or in the items of an array", "");
+    if (!entity)
+        return true;
+    if (depth > 0 || l->f->form.list_count == FORM_LISTS_MAX)
+        return fail(l, "too many or too deep lists that write facts", "");
+    struct form_list *list = &l->f->lists[l->f->form.list_count];
+    bool ok = begin_list(l, member, array, entity, list);
+    const char *key;
+    json_t *property;
+    json_object_foreach(json_object_get(items, "properties"), key, property) {
+        ok = ok && read_item_fact(l, list, key, property);
+    }
+    l->f->form.list_count += ok;
+    return ok;
+}
+
+/* Every property has a label and a class that exists; facts lie at most one object deep, or in the
+ * items of an array of data that say of which entity (depth 3). */
 static bool read_properties(struct loader *l, const json_t *schema, const char *outer, int depth) {
     const char *key;
     json_t *property;
@@ -313,10 +401,12 @@ static bool read_properties(struct loader *l, const json_t *schema, const char *
         bool ok = label_of(l, property, &zh, &en) && class_of(l, property, 0, &sensitivity);
         if (ok && depth < 2)
             ok = read_fact(l, outer, key, property);
-        else if (ok && json_object_get(property, "x-fact"))
+        else if (ok && depth == 2 && json_object_get(property, "x-fact"))
             ok = fail(l, "x-fact lies too deep", "");
-        ok = ok && read_properties(l, property, key, depth + 1) &&
-             read_properties(l, json_object_get(property, "items"), key, 2);
+        bool listed = json_object_get(json_object_get(property, "items"), "x-entity") != NULL;
+        ok = ok && read_list_entity(l, key, property, depth) &&
+             read_properties(l, property, key, depth < 2 ? depth + 1 : 2) &&
+             read_properties(l, json_object_get(property, "items"), key, listed ? 3 : 2);
         leave(l, used);
         if (!ok)
             return false;
@@ -334,7 +424,7 @@ static bool read_constant(struct loader *l, const json_t *write) {
         return false;
     w.fact = l->f->form.entity ? find_fact(l->c, l->f->form.entity, name) : NULL;
     if (!w.fact)
-        w.fact = declare_fact(l, name, write);
+        w.fact = declare_fact(l, l->f->form.entity, name, write);
     if (!w.constant)
         return fail(l, "value is missing", "");
     const char *key;
@@ -411,18 +501,7 @@ static bool read_entity(struct loader *l) {
     f->entity_template = f->entity ? text_of(l, entity, "id") : NULL;
     if (!f->entity_template)
         return false;
-    for (const char *at = strchr(f->entity_template, '{'); at; at = strchr(at + 1, '{')) {
-        size_t size = strcspn(at + 1, "{}");
-        char name[64];
-        if (at[1 + size] != '}' || size == 0 || size >= sizeof name)
-            return fail(l, "x-entity has a bad template ", f->entity_template);
-        memcpy(name, at + 1, size);
-        name[size] = '\0';
-        if (strcmp(name, "subject") != 0 &&
-            !json_object_get(json_object_get(l->f->root, "properties"), name))
-            return fail(l, "x-entity names no member of data: ", name);
-    }
-    return true;
+    return check_template(l, f->entity_template, json_object_get(l->f->root, "properties"));
 }
 
 /* The SQL parameter of a member given as "a.b"; made at its first mention. */
@@ -694,10 +773,17 @@ static bool compile(struct loader *l) {
     return f->schema && form_run_try(f, l->e);
 }
 
+/* What a secret record says is in no entity. */
+static bool check_secret(struct loader *l) {
+    const struct form *f = &l->f->form;
+    return f->kind != FORM_SECRET || (!f->write_count && !f->list_count) ||
+           fail(l, "a secret form writes no facts", "");
+}
+
 static bool read_form(struct loader *l) {
     return walk(l, l->f->root, root_members) && read_head(l) && read_acts(l) && read_hidden(l) &&
            read_properties(l, l->f->root, NULL, 0) &&
-           read_list(l, "x-writes", FORM_WRITES_MAX, read_write) &&
+           read_list(l, "x-writes", FORM_WRITES_MAX, read_write) && check_secret(l) &&
            read_list(l, "x-gates", FORM_GATES_MAX, read_gate) &&
            read_list(l, "x-checks", FORM_CHECKS_MAX, read_check) && compile(l);
 }
@@ -723,6 +809,7 @@ static void form_own_destroy(struct form_own *f) {
     schema_destroy(f->schema);
     free(f->text);
     free(f->writes);
+    free(f->lists);
     free(f->gates);
     free(f->checks);
     free(f->gate_sql);
@@ -739,11 +826,13 @@ static struct form_own *form_own_create(json_t *root) {
     f->texts = json_array();
     f->members = json_array();
     f->writes = zeroed(FORM_WRITES_MAX, sizeof *f->writes);
+    f->lists = zeroed(FORM_LISTS_MAX, sizeof *f->lists);
     f->gates = zeroed(FORM_GATES_MAX, sizeof *f->gates);
     f->checks = zeroed(FORM_CHECKS_MAX, sizeof *f->checks);
     f->gate_sql = zeroed(FORM_GATES_MAX, sizeof *f->gate_sql);
     f->check_sql = zeroed(FORM_CHECKS_MAX, sizeof *f->check_sql);
     f->form.writes = f->writes;
+    f->form.lists = f->lists;
     f->form.gates = f->gates;
     f->form.checks = f->checks;
     f->form.own = f;

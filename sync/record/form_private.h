@@ -17,6 +17,7 @@ struct form_own {
     size_t text_size;
     struct schema *schema;
     struct form_write *writes;
+    struct form_list *lists;
     struct form_gate *gates;
     struct form_check *checks;
     const char **gate_sql, **check_sql; /* SQL expressions, members of data as parameters */

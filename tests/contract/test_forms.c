@@ -344,27 +344,41 @@ Test(forms, personal_facts_are_classed_and_gated) {
 /* One capture, many uses: what a check asks anew is the fact that the facts form corrects. */
 Test(forms, checks_feed_the_facts) {
     static const struct {
-        const char *form, *data, *entity, *facts; /* as written: name=value, in order */
+        const char *form, *data, *entity, *facts; /* as written: [entity: ]name=value, in order */
     } feeds[] = {
         {"check.education", "{\"student\":\"junior\",\"school\":\"示例初中\",\"aid_yuan\":1}",
          "person", "student=\"junior\" school=\"示例初中\" "},
         {"need.job", "{\"now\":\"town\",\"able\":true}", "person", "work_place=\"town\" "},
         {"inspect.housing", "{\"sole_home\":true,\"bld\":1}", "household", "sole_home=true "},
         {"village.survey", "{\"set\":{\"groups\":12,\"bus\":null},\"photos\":[]}", "division",
-         "groups=12 bus=null "}};
+         "groups=12 bus=null "},
+        {"check.medical",
+         "{\"members\":[{\"person\":\"340825104299-03-0017-01\",\"insured\":true},"
+         "{\"person\":\"340825104299-03-0018-01\",\"insured\":true},"
+         "{\"person\":\"340825104299-03-0017-02\",\"insured\":false},"
+         "{\"person\":\"340825104299-03-0017-01\",\"insured\":false}]}",
+         "person", "340825104299-03-0017-01 insured=true 340825104299-03-0017-02 insured=false "}};
     for (size_t i = 0; i < sizeof feeds / sizeof *feeds; i++) {
         const struct form *f = form_newest(catalog, feeds[i].form);
         cr_assert(f, "%s", feeds[i].form);
         json_t *data = json_loads(feeds[i].data, 0, NULL);
-        struct form_fact facts[FORM_WRITES_MAX];
-        size_t count = form_facts(f, data, facts);
+        static const char subject[] = "340825104299-03-0017";
+        struct form_part part;
+        size_t pos = 0;
         char text[512] = "";
-        for (size_t k = 0; k < count; k++) {
-            char *value = json_dumps(facts[k].value, JSON_ENCODE_ANY);
+        while (form_next_part(f, subject, data, &pos, &part)) {
             size_t used = strlen(text);
-            snprintf(text + used, sizeof text - used, "%s=%s ", facts[k].fact->name, value);
-            cr_expect_str_eq(facts[k].fact->entity, feeds[i].entity);
-            free(value);
+            if (strcmp(part.id, subject) != 0)
+                snprintf(text + used, sizeof text - used, "%s ", part.id);
+            cr_expect_str_eq(part.entity, feeds[i].entity);
+            for (size_t k = 0; k < part.count; k++) {
+                char *value = json_dumps(part.facts[k].value, JSON_ENCODE_ANY);
+                used = strlen(text);
+                snprintf(text + used, sizeof text - used, "%s=%s ", part.facts[k].fact->name,
+                         value);
+                cr_expect_str_eq(part.facts[k].fact->entity, feeds[i].entity);
+                free(value);
+            }
         }
         cr_expect_str_eq(text, feeds[i].facts, "%s", f->id);
         json_decref(data);

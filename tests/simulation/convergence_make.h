@@ -240,6 +240,55 @@ static inline void make_event(struct making *m) {
     }
 }
 
+/* Members listed once or twice, now and then one of another household; what the author was shown of
+ * any of them. */
+static inline void make_medical(struct making *m) {
+    static const char *const members[] = {"-01", "-02", "-03", "-07"};
+    const char *household = any_household(m);
+    json_t *items = json_array();
+    json_t *shown = NULL;
+    for (uint32_t n = 1 + pick(m->chance, 4); n-- > 0;) {
+        char person[64];
+        snprintf(person, sizeof person, "%s%s", one_in(m->chance, 8) ? households[0] : household,
+                 members[pick(m->chance, 4)]);
+        json_array_append_new(items, json_pack("{s:s, s:b, s:b, s:b, s:b}", "person", person,
+                                               "insured", (int)pick(m->chance, 2), "major_ill", 0,
+                                               "chronic_card", 0, "doctor_signed", 1));
+        json_t *tails = any_base(m, person, "insured");
+        if (!shown)
+            shown = tails;
+        else if (tails)
+            json_array_extend(shown, tails);
+        if (tails != shown)
+            json_decref(tails);
+    }
+    struct made *x =
+        make(m, "check.medical", fitting_author(m, household), household, close_stamp(m, household),
+             json_pack("{s:i, s:o, s:i}", "year", 2019, "members", items, "oop_yuan", 0));
+    if (shown)
+        json_object_set_new(x->record, "base", json_pack("{s:o}", "insured", shown));
+}
+
+/* A lead, or a step of one. */
+static inline struct made *any_made(struct making *m, const char *form);
+static inline void make_lead(struct making *m) {
+    const char *household = any_household(m);
+    const struct made *lead = any_made(m, "lead.report");
+    char village[13];
+    char id[UUID_TEXT_SIZE];
+    if (lead && one_in(m->chance, 2)) {
+        strcpy(id, lead->id);
+        make(m, "lead.step", &authors[one_in(m->chance, 2) ? DI : CO], id, any_stamp(m),
+             json_pack("{s:s, s:s}", "step", one_in(m->chance, 2) ? "accepted" : "replied", "date",
+                       "2019-06-09"));
+        return;
+    }
+    snprintf(village, sizeof village, "%.12s", household);
+    make(m, "lead.report", fitting_author(m, household), village, any_stamp(m),
+         json_pack("{s:s, s:s, s:s, s:b}", "channel", "visit", "cat", "funds", "text", "反映",
+                   "named", 0));
+}
+
 static inline void make_finding(struct making *m) {
     const char *household = any_household(m);
     char village[13];
@@ -385,8 +434,8 @@ static inline void make_void(struct making *m) {
     strcpy(target, t->id);
     if (one_in(m->chance, 12))
         uuid7_make(&m->rng, BEGIN_MS, target);
-    static const int others[] = {TW_104, TW_108, CO, VO_299};
-    const struct author *by = one_in(m->chance, 3) ? t->by : &authors[others[pick(m->chance, 4)]];
+    static const int others[] = {TW_104, TW_108, CO, VO_299, DI};
+    const struct author *by = one_in(m->chance, 3) ? t->by : &authors[others[pick(m->chance, 5)]];
     json_t *data = json_pack("{s:s}", "reason", "录错");
     if (one_in(m->chance, 3))
         json_object_set_new(data, "restore", json_true());
@@ -403,8 +452,8 @@ static inline void make_review(struct making *m) {
     bool accept = !one_in(m->chance, 3);
     bool placed =
         strlen(text_at(t, "subject")) != 36 && strncmp(text_at(t, "form"), "task.", 5) != 0;
-    static const int reviewers[] = {TW_104, CO, TW_108, VO_299};
-    const struct author *by = &authors[placed ? reviewers[pick(m->chance, 4)] : CO];
+    static const int reviewers[] = {TW_104, CO, TW_108, VO_299, DI};
+    const struct author *by = &authors[placed ? reviewers[pick(m->chance, 5)] : CO];
     make(m, "record.review", by, target, any_stamp(m),
          json_pack("{s:b, s:s}", "accept", (int)accept, "note", "核过"));
 }
@@ -505,11 +554,11 @@ static inline void make_group(struct making *m) {
 
 static inline void make_one(struct making *m) {
     static void (*const makers[])(struct making *) = {
-        make_facts,         make_facts, make_facts,    make_facts,     make_facts,
-        make_member,        make_event, make_housing,  make_finding,   make_about_finding,
-        make_about_finding, make_grant, make_handover, make_amendment, make_amendment,
-        make_void,          make_void,  make_review,   make_review,    make_unfit,
-        make_task_update};
+        make_facts,         make_facts,   make_facts,    make_facts,     make_facts,
+        make_member,        make_event,   make_housing,  make_finding,   make_about_finding,
+        make_about_finding, make_grant,   make_handover, make_amendment, make_amendment,
+        make_void,          make_void,    make_review,   make_review,    make_unfit,
+        make_task_update,   make_medical, make_medical,  make_lead};
     makers[pick(m->chance, sizeof makers / sizeof *makers)](m);
 }
 

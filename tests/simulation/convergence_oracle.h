@@ -146,10 +146,26 @@ static inline void oracle_currents(struct oracle *o) {
     }
 }
 
+/* What a list of members says of a person of the household: the first that names him. */
+static inline json_t *oracle_insured(const struct known *k, const char *id) {
+    const json_t *item;
+    size_t i;
+    size_t size = strlen(k->subject);
+    if (strncmp(id, k->subject, size) != 0 || id[size] != '-')
+        return NULL;
+    json_array_foreach(json_object_get(json_object_get(k->record, "data"), "members"), i, item) {
+        if (strcmp(oracle_text(item, "person"), id) == 0)
+            return json_incref(json_object_get(item, "insured"));
+    }
+    return NULL;
+}
+
 /* The value that a record gives a fact of an entity; NULL if it gives none. New reference. */
 static inline json_t *oracle_value(const struct known *k, const char *kind, const char *id,
                                    const char *fact) {
     const json_t *data = json_object_get(k->record, "data");
+    if (strcmp(k->form, "check.medical") == 0)
+        return strcmp(fact, "insured") == 0 ? oracle_insured(k, id) : NULL;
     if (strcmp(k->subject, id) != 0)
         return NULL;
     bool household = strcmp(kind, "household") == 0;

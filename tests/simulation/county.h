@@ -59,9 +59,10 @@ static const struct author authors[] = {
     {"C-00700", "CT", "U-AF", "340825000000", "d-0700", false},
     {"C-00413", "HL", "U-BF02", "", "d-0413", true},
     {"C-00414", "UN", "U-BF03", "", "d-0414", true},
+    {"C-00800", "DI", "U-JW", "340825000000", "d-0800", false},
 };
 #define AUTHORS (sizeof authors / sizeof *authors)
-enum { HL, VO_299, VO_201, TW_104, TW_108, CO, SI, CT, HL_GRANTED, UNIT_GRANTED };
+enum { HL, VO_299, VO_201, TW_104, TW_108, CO, SI, CT, HL_GRANTED, UNIT_GRANTED, DI };
 
 static const char *const divisions[][2] = {
     {"340825000000", "county"},  {"340825104000", "township"}, {"340825108000", "township"},

@@ -71,6 +71,12 @@ static bool validate(const struct form_catalog *c, const char *data, struct form
 
 /* ---------------------------------------------------------------- refusals */
 
+/* An array whose items write facts. */
+#define LIST(array, entity, most, fact)                                                            \
+    "{" HEAD ",\"properties\":{\"l\":{" LABEL "," array "\"maxItems\":" most                       \
+    ",\"items\":{\"x-entity\":{" entity "},\"properties\":{\"p\":{" LABEL "},\"f\":{" LABEL        \
+    ",\"x-fact\":\"f\"" fact "}}}}}}"
+
 Test(form, a_bad_file_is_refused_and_named) {
     static const struct {
         const char *text, *wanted; /* wanted stands in the message */
@@ -103,6 +109,16 @@ Test(form, a_bad_file_is_refused_and_named) {
          "\"en\":\"e\",\"level\":\"fatal\"}]}",
          "level"},
         {"{" HEAD ",\"x-entity\":{\"kind\":\"assignment\",\"id\":\"A-{nobody}\"}}", "nobody"},
+        {LIST("", "\"kind\":\"person\",\"id\":\"{nobody}\"", "9", ""), "nobody"},
+        {LIST("", "\"kind\":\"person\",\"id\":\"{p\"", "9", ""), "bad template"},
+        {LIST("", "\"kind\":\"cadre\",\"id\":\"{p}\"", "9", ""), "household or person"},
+        {LIST("", "\"kind\":\"household\",\"id\":\"{p}\"", "9", ""), "another part"},
+        {LIST("", "\"kind\":\"person\",\"id\":\"{p}\"", "101", ""), "maxItems"},
+        {LIST("", "\"kind\":\"person\",\"id\":\"{p}\"", "0", ""), "maxItems"},
+        {LIST("", "\"kind\":\"person\",\"id\":\"{p}\"", "9", ",\"x-fact-roles\":[\"TW\"]"),
+         "in a list"},
+        {LIST("\"x-entity\":{},", "\"kind\":\"person\",\"id\":\"{p}\"", "9", ""),
+         "items of an array"},
         {"{" HEAD ",\"x-opens\":\"door\"}", "x-opens"},
         {"{" HEAD ",\"x-entity-class\":\"L7\"}", "x-entity-class"},
     };

@@ -424,6 +424,239 @@ Test(entity, its_class_is_that_of_its_form) {
     server_close(&s);
 }
 
+/* ---------------------------------------------------------------- facts of list items */
+
+/* A record of any form about the first household, written `hours` after the first. */
+static char *about(int n, const char *form, const char *subject, const char *by, double hours,
+                   const char *members, const char *data) {
+    static char texts[4][2000];
+    static int at;
+    char *text = texts[at++ % 4];
+    char hlc[HLC_TEXT_SIZE];
+    hlc_format((BASE_MS + (int64_t)(hours * HOUR_MS) + n * 1000) << 16, hlc);
+    snprintf(text, sizeof texts[0],
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"%s\",\"fv\":1,\"subject\":\"%s\","
+             "\"hlc\":\"%s\",\"by\":\"%s\",%s\"data\":%s}",
+             id_of(n), n, form, subject, hlc, by, members, data);
+    return text;
+}
+
+/* "01:true 02:false": who is insured, of that household. */
+static char *medical(int n, const char *by, double hours, const char *members, const char *of,
+                     const char *who) {
+    char items[1200] = "";
+    for (const char *p = who; *p; p += strcspn(p, " "), p += strspn(p, " ")) {
+        size_t used = strlen(items);
+        snprintf(items + used, sizeof items - used,
+                 "%s{\"person\":\"%s-%.2s\",\"insured\":%.*s,\"major_ill\":false,"
+                 "\"chronic_card\":false,\"doctor_signed\":true}",
+                 used ? "," : "", of, p, (int)strcspn(p + 3, " "), p + 3);
+    }
+    char data[1400];
+    snprintf(data, sizeof data, "{\"year\":2019,\"members\":[%s],\"oop_yuan\":0}", items);
+    return about(n, "check.medical", households[0], by, hours, members, data);
+}
+
+static char *insured(int n, const char *by, double hours, const char *members, bool value) {
+    char subject[64];
+    snprintf(subject, sizeof subject, "%s-01", households[0]);
+    return about(n, "person.facts", subject, by, hours, members,
+                 value ? "{\"op\":\"edit\",\"set\":{\"insured\":true}}"
+                       : "{\"op\":\"edit\",\"set\":{\"insured\":false}}");
+}
+
+/* What is said of a person's insurance: 1, 0, -1 nothing. */
+static int64_t said(struct server *s, const char *household, const char *person) {
+    char *sql = sqlite3_mprintf("SELECT coalesce(max(doc ->> '$.insured'), -1) FROM entity"
+                                " WHERE id = '%q-%q'",
+                                household, person);
+    int64_t value = ask(s, sql);
+    sqlite3_free(sql);
+    return value;
+}
+
+static int64_t conflicts(struct server *s) {
+    return ask(s, "SELECT count(*) FROM entity WHERE conflicts <> '[]'");
+}
+
+Test(list, items_write_facts_of_their_entities) {
+    struct server s;
+    server_open(&s);
+    send(&s, "d-0412", "", false, medical(1, "C-00412", 0, "", households[0], "01:true 02:false"));
+    cr_assert_eq(outcome(&s, 1), 1);
+    cr_assert_eq(said(&s, households[0], "01"), 1);
+    cr_assert_eq(said(&s, households[0], "02"), 0);
+    cr_assert_eq(ask(&s, "SELECT registered FROM entity WHERE id = '340825104299-03-0017-02'"), 0,
+                 "a person that a list mentions exists");
+    /* The phone shows the member what the record said of him. */
+    cr_assert_eq(ask(&s, "SELECT seen ->> '$.insured[0]' = '000000000001' FROM entity"
+                         " WHERE id = '340825104299-03-0017-02'"),
+                 1);
+    rebuild(&s);
+    server_close(&s);
+}
+
+Test(list, items_count_once_and_inside_the_household) {
+    struct server s;
+    server_open(&s);
+    send(&s, "d-0412", "", false, medical(1, "C-00412", 0, "", households[1], "01:true"));
+    cr_assert_eq(outcome(&s, 1), 1, "it is a warning");
+    cr_assert_eq(said(&s, households[1], "01"), -1, "another household's person");
+    send(&s, "d-0412", "", false,
+         medical(2, "C-00412", 1, "", households[0], "01:true 01:false 01:false"));
+    cr_assert_eq(said(&s, households[0], "01"), 1, "the first that names him");
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM fact_source WHERE rec IN (SELECT rec FROM record"
+                         " WHERE form = 'check.medical')"),
+                 1);
+    rebuild(&s);
+    server_close(&s);
+}
+
+Test(list, amending_and_withdrawing_reach_every_item) {
+    struct server s;
+    server_open(&s);
+    char link[80];
+    snprintf(link, sizeof link, "\"amends\":\"%s\",", id_of(1));
+    send(&s, "d-0412", "", false, medical(1, "C-00412", 0, "", households[0], "01:true 02:true"));
+    send(&s, "d-0412", "", false, medical(2, "C-00412", 1, link, households[0], "01:false"));
+    cr_assert_eq(said(&s, households[0], "01"), 0);
+    cr_assert_eq(said(&s, households[0], "02"), -1, "no longer listed");
+    send(&s, "d-0030", "", false, void_of(3, 2, false));
+    cr_assert_eq(said(&s, households[0], "01"), -1);
+    send(&s, "d-0030", "", false, void_of(4, 2, true));
+    cr_assert_eq(said(&s, households[0], "01"), 0);
+    rebuild(&s);
+    server_close(&s);
+}
+
+/* Tails of list items stand under the name of the fact; without them, 72 hours decide. */
+Test(list, conflicts_follow_what_was_shown) {
+    static const struct {
+        const char *base; /* of the correction */
+        double hours;
+        int conflicts;
+    } cases[] = {{"", 1, 1},
+                 {"", 73, 0},
+                 {"\"base\":{\"insured\":[\"000000000001\"]},", 1, 0},
+                 {"\"base\":{\"insured\":[]},", 73, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int list_first = 0; list_first < 2; list_first++) {
+            struct server s;
+            server_open(&s);
+            char *list = medical(list_first ? 1 : 2, list_first ? "C-00412" : "C-00420",
+                                 list_first ? 0 : cases[i].hours, list_first ? "" : cases[i].base,
+                                 households[0], "01:true 02:true");
+            char *facts =
+                insured(list_first ? 2 : 1, list_first ? "C-00420" : "C-00412",
+                        list_first ? cases[i].hours : 0, list_first ? cases[i].base : "", false);
+            send(&s, list_first ? "d-0412" : "d-0420", "", false, list);
+            send(&s, list_first ? "d-0420" : "d-0412", "", false, facts);
+            cr_assert_eq(said(&s, households[0], "01"), !list_first, "the later one wins");
+            cr_assert_eq(conflicts(&s), cases[i].conflicts, "case %zu %d", i, list_first);
+            server_close(&s);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- secret records */
+
+static char *lead(int n, const char *by) {
+    return about(n, "lead.report", "340825104299", by, 0, "\"gps\":{\"lat\":30.4,\"lng\":116.2},",
+                 "{\"channel\":\"visit\",\"cat\":\"funds\",\"text\":\"SECRET\",\"named\":true,"
+                 "\"reporter\":{\"name\":\"SECRET\",\"phone\":\"SECRET\"}}");
+}
+
+Test(secret, what_it_says_lies_apart) {
+    struct server s;
+    server_open(&s);
+    begin(&s);
+    store_exec(s.core->store, "DELETE FROM dirty");
+    finish(&s);
+    send(&s, "d-0420", "", false, lead(1, "C-00420"));
+    cr_assert_eq(outcome(&s, 1), 1);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM record WHERE body LIKE '%SECRET%'"), 0);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM record WHERE body LIKE '%gps%'"), 0);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM secret WHERE body LIKE '%SECRET%'"), 1);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM stored_record WHERE form = 'lead.report'"), 0);
+    cr_assert_eq(ask(&s, "SELECT body ->> '$.data.text' = 'SECRET' FROM secret_record"), 1);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM dirty WHERE level = 'place'"
+                         " AND id = '340825104299'"),
+                 0, "no head and no status is made anew for it");
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM outbox, json_each(CAST(payload AS TEXT),"
+                         " '$.receipts') r WHERE r.value ->> 'code' LIKE '____-____'"),
+                 1);
+    send(&s, "d-0420", "", false, lead(1, "C-00420"));
+    cr_assert_eq(receipts(&s, 1, "duplicate", ""), 1, "same content");
+    cr_assert_eq(ask(&s, "SELECT count(DISTINCT r.value ->> 'code') FROM outbox,"
+                         " json_each(CAST(payload AS TEXT), '$.receipts') r"),
+                 1, "the same code for ever");
+    rebuild(&s);
+    server_close(&s);
+}
+
+/* The township may withdraw what others wrote, but no lead, wherever the two come. */
+Test(secret, nobody_else_withdraws_a_lead) {
+    for (int void_first = 0; void_first < 2; void_first++) {
+        struct server s;
+        server_open(&s);
+        if (void_first)
+            send(&s, "d-0030", "", false, void_of(2, 1, false));
+        send(&s, "d-0420", "", false, lead(1, "C-00420"));
+        if (!void_first)
+            send(&s, "d-0030", "", false, void_of(2, 1, false));
+        cr_assert_eq(ask(&s, "SELECT effect FROM record WHERE form = 'lead.report'"), 1);
+        cr_assert_eq(ask(&s, "SELECT class FROM record WHERE form = 'record.void'"), 6,
+                     "that there is a lead is told by no act on it");
+        cr_assert_eq(ask(&s, "SELECT count(*) FROM record WHERE form = 'record.void'"
+                             " AND body LIKE '%reason%'"),
+                     0);
+        cr_assert_eq(ask(&s, "SELECT count(*) FROM secret"), 2);
+        rebuild(&s);
+        server_close(&s);
+    }
+}
+
+Test(secret, its_author_withdraws_it) {
+    struct server s;
+    server_open(&s);
+    char own[700];
+    strcpy(own, void_of(2, 1, false));
+    memcpy(strstr(own, "C-00030"), "C-00420", 7);
+    send(&s, "d-0420", "", false, lead(1, "C-00420"));
+    send(&s, "d-0420", "", false, own);
+    cr_assert_eq(ask(&s, "SELECT effect FROM record WHERE form = 'lead.report'"), -1);
+    rebuild(&s);
+    server_close(&s);
+}
+
+/* One from outside his area waits, for a reviewer who sees leads. */
+Test(secret, a_held_one_waits_for_who_sees_leads) {
+    struct server s;
+    server_open(&s);
+    send(&s, "d-0421", "", false, lead(1, "C-00421"));
+    cr_assert_eq(outcome(&s, 1), 2);
+    send(&s, "d-0030", "", false, accept_of(2, 1));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 1), 2, "the township's review does not count");
+    char review[700];
+    strcpy(review, accept_of(3, 1));
+    memcpy(strstr(review, "C-00030"), "C-00800", 7);
+    send(&s, "d-0800", "", false, review);
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 1), 1);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM outbox, json_each(CAST(payload AS TEXT),"
+                         " '$.receipts') r WHERE r.value ->> 'outcome' = 'stored'"
+                         " AND r.value ->> 'code' LIKE '____-____'"),
+                 1);
+    send(&s, "d-0420", "", false, held(4));
+    strcpy(review, accept_of(5, 4));
+    memcpy(strstr(review, "C-00030"), "C-00800", 7);
+    send(&s, "d-0800", "", false, review);
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 4), 2, "of other records who sees leads decides nothing");
+    server_close(&s);
+}
+
 /* ---------------------------------------------------------------- where a record belongs */
 
 Test(place, a_task_belongs_where_its_subject_does) {
