@@ -1,0 +1,222 @@
+#include "ledger.h"
+
+#include "ledger_write.h"
+#include "options.h"
+#include "report.h"
+
+#include <string.h>
+
+#define THEMES_SIZE 512
+
+struct job {
+    struct app *app;
+    struct core *core;
+    struct report report;
+    struct ledger_file *file;
+    char title[128], note[256];
+    char place[13]; /* whose ledger: 12 digits */
+};
+
+/* "housing, water, …" */
+static void list_themes(const struct app *a, char out[THEMES_SIZE]) {
+    static char names[REPORT_FILES_MAX][REPORT_NAME_SIZE];
+    size_t count = report_names(a->schema_dir, "ledgers", names);
+    size_t n = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < count && n < THEMES_SIZE; i++)
+        n += (size_t)snprintf(out + n, THEMES_SIZE - n, "%s%s", i ? ", " : "", names[i]);
+}
+
+static bool is_theme(const struct app *a, const char *theme) {
+    static char names[REPORT_FILES_MAX][REPORT_NAME_SIZE];
+    size_t count = report_names(a->schema_dir, "ledgers", names);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], theme) == 0)
+            return true;
+    return false;
+}
+
+/* ---- which villages */
+
+/* temp.asked: the villages of the place that are in the register. */
+static bool ask_villages(struct job *j, struct err *e) {
+    static const char fill[] =
+        "INSERT INTO temp.asked SELECT id FROM entity WHERE kind = 'division' AND gone = ''"
+        " AND id NOT LIKE '%000' AND id GLOB ?1 || '*' ORDER BY id";
+    sqlite3 *db = store_db(j->core->store);
+    sqlite3_stmt *q = NULL;
+    char prefix[13];
+    snprintf(prefix, sizeof prefix, "%s", j->place);
+    if (strcmp(prefix + 9, "000") == 0)
+        prefix[strcmp(prefix + 6, "000000") == 0 ? 6 : 9] = '\0';
+    if (!report_exec(db,
+                     "CREATE TEMP TABLE IF NOT EXISTS asked(village TEXT PRIMARY KEY);"
+                     "DELETE FROM temp.asked",
+                     e))
+        return false;
+    bool ok = sqlite3_prepare_v2(db, fill, -1, &q, NULL) == SQLITE_OK;
+    if (ok) {
+        q_text(q, 1, prefix);
+        ok = sqlite3_step(q) == SQLITE_DONE;
+    }
+    sqlite3_finalize(q);
+    if (!ok)
+        return err_set(e, ERR_IO, "%s", sqlite3_errmsg(db));
+    return sqlite3_changes(db) > 0 ||
+           err_set(e, ERR_INVALID, "%s: no village in the register of divisions", prefix);
+}
+
+/* "某某县某某镇某某村", as far as the register has names. */
+static void name_place(struct job *j, char *out, size_t size) {
+    static const char sql[] =
+        "SELECT group_concat(doc ->> '$.name', '') FROM (SELECT doc FROM entity"
+        " WHERE kind = 'division' AND id IN (substr(?1, 1, 6) || '000000',"
+        " substr(?1, 1, 9) || '000', ?1) ORDER BY id)";
+    sqlite3_stmt *q = NULL;
+    *out = '\0';
+    if (sqlite3_prepare_v2(store_db(j->core->store), sql, -1, &q, NULL) == SQLITE_OK) {
+        q_text(q, 1, j->place);
+        if (sqlite3_step(q) == SQLITE_ROW)
+            snprintf(out, size, "%s", q_col(q, 0));
+    }
+    sqlite3_finalize(q);
+}
+
+/* ---- tables */
+
+static void put_names(const struct job *j, sqlite3_stmt *q) {
+    for (int i = 0; i < sqlite3_column_count(q); i++)
+        ledger_file_text(j->file, sqlite3_column_name(q, i));
+    ledger_file_row(j->file);
+}
+
+static void put_row(const struct job *j, sqlite3_stmt *q) {
+    for (int i = 0; i < sqlite3_column_count(q); i++) {
+        int type = sqlite3_column_type(q, i);
+        if (type == SQLITE_INTEGER || type == SQLITE_FLOAT)
+            ledger_file_number(j->file, sqlite3_column_double(q, i));
+        else
+            ledger_file_text(j->file, q_col(q, i));
+    }
+    ledger_file_row(j->file);
+}
+
+static bool put_table(struct job *j, sqlite3_stmt *q, const char *name, struct err *e) {
+    int rc;
+    ledger_file_table(j->file, name, j->title, j->note);
+    put_names(j, q);
+    while ((rc = sqlite3_step(q)) == SQLITE_ROW)
+        put_row(j, q);
+    return rc == SQLITE_DONE || err_set(e, ERR_USAGE, "%s: %s", j->report.path,
+                                        sqlite3_errmsg(store_db(j->core->store)));
+}
+
+/* The file's SELECTs: the villages' figures, then the households. */
+static bool put_tables(struct job *j, struct err *e) {
+    static const char *const names[] = {"汇总", "台账", "附表"};
+    size_t count = 0;
+    sqlite3_stmt *q;
+    bool ok = true;
+    while (ok && count < 3 && (q = report_next(&j->report, store_db(j->core->store), e))) {
+        ok = put_table(j, q, names[count++], e);
+        sqlite3_finalize(q);
+    }
+    return ok && !err_is_set(e);
+}
+
+/* What is derived follows the records as long as a server runs. */
+static void warn_if_late(const struct job *j) {
+    sqlite3_stmt *q = NULL;
+    sqlite3_prepare_v2(store_db(j->core->store),
+                       "SELECT 1 FROM dirty WHERE level NOT IN ('all', 'held', 'scope') LIMIT 1",
+                       -1, &q, NULL);
+    if (q && sqlite3_step(q) == SQLITE_ROW)
+        fprintf(stderr,
+                "zoufang %s: some records are not in the figures yet: run the server, or "
+                "zoufang rebuild\n",
+                j->app->argv[0]);
+    sqlite3_finalize(q);
+}
+
+static bool write_document(struct job *j, const char *theme, const char *path, bool workbook,
+                           struct err *e) {
+    char day[11];
+    char name[160];
+    if (!report_read(j->app->schema_dir, "ledgers", theme, &j->report, e) ||
+        !report_codes(store_db(j->core->store), j->app->schema_dir, e) || !ask_villages(j, e))
+        return false;
+    if (!report_header(&j->report, "title-zh", j->title, sizeof j->title))
+        snprintf(j->title, sizeof j->title, "%s", theme);
+    time_local_date(clock_wall_ms(j->core->clock), day);
+    name_place(j, name, sizeof name);
+    snprintf(j->note, sizeof j->note, "%s(%s) 截至 %s", name, j->place, day);
+    warn_if_late(j);
+    j->file = ledger_file_open(path, workbook, e);
+    if (!j->file)
+        return false;
+    bool ok = put_tables(j, e);
+    return ledger_file_close(j->file, e) && ok;
+}
+
+/* ---- the command */
+
+static int run(struct job *j, const char *village, const char *town, const char *theme,
+               const char *path, bool workbook) {
+    int status = 3;
+    struct err e = {0};
+    j->core = app_open_core(j->app, &status);
+    if (!j->core)
+        return status;
+    if (village)
+        snprintf(j->place, sizeof j->place, "%s", village);
+    else
+        snprintf(j->place, sizeof j->place, "%s%s000", j->core->county, town ? town : "000");
+    if (strncmp(j->place, j->core->county, 6) != 0)
+        err_set(&e, ERR_INVALID, "%s: is not in the county %s", j->place, j->core->county);
+    else
+        write_document(j, theme, path, workbook, &e);
+    status = err_is_set(&e) ? app_fail(j->app, &e) : 0;
+    report_fini(&j->report);
+    core_close(j->core);
+    return status;
+}
+
+static bool digits(const char *text, size_t count) {
+    return strlen(text) == count && strspn(text, "0123456789") == count;
+}
+
+int ledger_export(struct app *a) {
+    struct job j = {.app = a};
+    const char *kind = NULL;
+    const char *village = NULL;
+    const char *town = NULL;
+    const char *theme = NULL;
+    const char *format = "csv";
+    const char *path = NULL;
+    char themes[THEMES_SIZE];
+    const struct option options[] = {
+        {.name = "--village", .type = OPTION_TEXT, .value = &village},
+        {.name = "--town", .type = OPTION_TEXT, .value = &town},
+        {.name = "--theme", .type = OPTION_TEXT, .value = &theme},
+        {.name = "--format", .type = OPTION_TEXT, .value = &format, .choices = "csv|xlsx"},
+        {.name = "--output", .type = OPTION_TEXT, .value = &path},
+        {0}};
+    const struct argument arguments[] = {{.name = "KIND", .value = &kind}, {0}};
+    if (!options_read(a, 1, options, arguments))
+        return 2;
+    list_themes(a, themes);
+    if (!a->dir)
+        return app_usage(a, "--data DIR is missing");
+    if (village && town)
+        return app_usage(a, "--village and --town: one of them");
+    if (village && (!digits(village, 12) || strcmp(village + 9, "000") == 0))
+        return app_usage(a, "--village '%s': the 12 digits of a village are needed", village);
+    if (town && !digits(town, 3))
+        return app_usage(a, "--town '%s': the three digits of a township are needed", town);
+    if (!theme || !is_theme(a, theme))
+        return app_usage(a, "--theme '%s': the themes are %s", theme ? theme : "", themes);
+    bool workbook = strcmp(format, "xlsx") == 0;
+    if (workbook && !path)
+        return app_usage(a, "--format xlsx needs --output FILE");
+    return run(&j, village, town, theme, path, workbook);
+}
