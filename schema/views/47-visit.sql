@@ -1,39 +1,46 @@
 -- view: visit
 -- level: household
--- forms: hh.facts person.facts check.income visit.household
+-- forms: visit.household
+-- reads: status
 -- names: visit
--- Counted visits of this and the last month where visits are due, and of earlier months that had
--- enough of them.
-WITH due AS MATERIALIZED (
-  SELECT c.subject, l.place, l.doc ->> '$.need' AS need, l.doc ->> '$.since' AS since
+-- Counted visits of each month that wants some: as many as were needed when it began, or when the
+-- need first came in it. A month is closed by the last of them, in it or after it. doc: [{"month",
+-- "need", "n", "closed"}].
+WITH RECURSIVE
+turn AS MATERIALIZED (
+  SELECT c.subject, l.place, x.key AS n, x.value ->> '$.day' AS day, x.value ->> '$.need' AS need
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'status'
-   WHERE l.doc ->> '$.need'),
+    CROSS JOIN json_each(l.doc, '$.turns') x),
 counted AS MATERIALIZED (
-  SELECT subject, month, day, row_number() OVER (PARTITION BY subject, month ORDER BY start) AS k
-    FROM (
-      SELECT d.subject, julianday(upper(r.body ->> '$.data.start')) AS start,
-             date(upper(r.body ->> '$.data.start'), '+8 hours') AS day,
-             substr(date(upper(r.body ->> '$.data.start'), '+8 hours'), 1, 7) AS month
-        FROM due d CROSS JOIN stored_record r
-       WHERE r.subject = d.subject AND r.form = 'visit.household'
-         AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none'
-         AND unixepoch(upper(r.body ->> '$.data.end')) - unixepoch(upper(r.body ->> '$.data.start'))
-             >= coalesce(param('visit.counted_min'), 20) * 60)),
-month AS MATERIALIZED (
-  SELECT d.*, m.month FROM due d CROSS JOIN (
-      SELECT substr(today(), 1, 7) AS month
-      UNION ALL SELECT substr(date(today(), 'start of month', '-1 day'), 1, 7)) m
-   WHERE substr(d.since, 1, 7) <= m.month
-  UNION
-  SELECT d.*, v.month FROM due d CROSS JOIN counted v ON v.subject = d.subject
-   WHERE v.k = d.need AND v.month BETWEEN substr(d.since, 1, 7) AND substr(today(), 1, 7)),
+  SELECT t.subject, date(upper(r.body ->> '$.data.start'), '+8 hours') AS day,
+         row_number() OVER (PARTITION BY t.subject
+           ORDER BY julianday(upper(r.body ->> '$.data.start')), r.hlc, r.id) AS k
+    FROM (SELECT subject FROM turn GROUP BY subject) t
+    CROSS JOIN stored_record r ON r.subject = t.subject AND r.form = 'visit.household'
+   WHERE r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none'
+     AND unixepoch(upper(r.body ->> '$.data.end')) - unixepoch(upper(r.body ->> '$.data.start'))
+         >= coalesce(param('visit.counted_min'), 20) * 60),
+month(subject, place, first) AS (
+  SELECT subject, place, date(min(day), 'start of month') FROM turn WHERE need > 0 GROUP BY subject
+  UNION ALL
+  SELECT subject, place, date(first, '+1 month') FROM month WHERE date(first, '+1 month') <= today()),
+asked AS MATERIALIZED (
+  SELECT m.subject, m.place, m.first, coalesce(
+           (SELECT nullif(t.need, 0) FROM turn t WHERE t.subject = m.subject AND t.day <= m.first
+             ORDER BY t.n DESC LIMIT 1),
+           (SELECT t.need FROM turn t WHERE t.subject = m.subject AND t.need > 0 AND t.day > m.first
+               AND t.day < date(m.first, '+1 month') ORDER BY t.n LIMIT 1)) AS need
+    FROM month m),
 told AS MATERIALIZED (
-  SELECT m.*, (SELECT v.day FROM counted v
-                WHERE v.subject = m.subject AND v.month = m.month AND v.k = m.need) AS closed,
-         (SELECT count(*) FROM counted v WHERE v.subject = m.subject AND v.month = m.month) AS n
-    FROM month m)
-SELECT subject, 'visit' AS name, place, sum(month = substr(today(), 1, 7) AND closed IS NOT NULL) AS num,
-       1 AS den,
-       (SELECT json_group_array(json_object('month', month, 'n', n, 'closed', closed))
-          FROM (SELECT * FROM told t WHERE t.subject = d.subject ORDER BY t.month)) AS doc
+  SELECT a.subject, a.place, a.first, a.need,
+         (SELECT v.day FROM counted v WHERE v.subject = a.subject AND v.k = a.need + (
+             SELECT count(*) FROM counted b WHERE b.subject = a.subject AND b.day < a.first)) AS closed,
+         (SELECT count(*) FROM counted v WHERE v.subject = a.subject AND v.day >= a.first
+             AND v.day < date(a.first, '+1 month')) AS n
+    FROM asked a WHERE a.need)
+SELECT subject, 'visit' AS name, iif(max(first) = date(today(), 'start of month'), place, NULL) AS place,
+       sum(first = date(today(), 'start of month') AND closed IS NOT NULL) AS num, 1 AS den,
+       (SELECT json_group_array(json_object('month', substr(first, 1, 7), 'need', need, 'n', n,
+                                            'closed', closed))
+          FROM (SELECT * FROM told t WHERE t.subject = d.subject ORDER BY t.first)) AS doc
   FROM told d GROUP BY subject
