@@ -12,7 +12,7 @@ WITH said AS MATERIALIZED (
          w.level <> 'finding' OR a.doc ->> '$.role' = 'CO' OR (
            a.doc ->> '$.unit' <> w.assignee AND r.author = (
              SELECT f.author FROM record f
-              WHERE f.id = id_blob(w.root) AND f.form = 'finding.report')) AS issuer
+              WHERE f.id = id_blob(w.root) AND f.form IN ('finding.report', 'dispatch.order'))) AS issuer
     FROM wanted w
     CROSS JOIN stored_record r ON r.subject = w.id AND r.form = 'task.update'
     LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author

@@ -2,8 +2,8 @@
 -- level: finding
 -- forms: finding.report house.work lookback.relocation inspect.env_village project.step rectify.report verify.lookback register.cadre register.unit
 -- opened-by: finding.report house.work lookback.relocation inspect.env_village project.step
--- names: finding find.found find.rectified find.reopened find.tour find.sev.high find.sev.mid find.sev.low find.cat.identify find.cat.help find.cat.exit find.cat.income find.cat.food_clothing find.cat.education find.cat.medical find.cat.housing find.cat.water find.cat.env find.cat.duty find.cat.policy find.cat.work find.cat.funds find.cat.style find.cat.data find.cat.custom find.cat.awareness
--- keeps: finding.loop find.high_open
+-- names: finding find.found find.rectified find.reopened find.tour find.sev.high find.sev.mid find.sev.low
+-- keeps: finding.loop find.high_open find.patrol
 -- Found, rectified, checked, closed, looked back at, reopened: the events that had effect, in the
 -- order of their stamps, and those that had none, with the reason. A finding is a finding.report, a
 -- house accepted with debts (house.work), a resettled household that got too much room, paid too
@@ -172,12 +172,14 @@ SELECT subject, name, iif(name = 'finding.loop', substr(place, 1, 6) || '000000'
          ELSE '{}' END AS doc,
        iif(name = 'finding', iif(covert, 5, 1), NULL) AS class,
        iif(name = 'finding', iif(covert AND source <> 'lead', unit, ''), NULL) AS audience
-  FROM (SELECT d.*, k.name || iif(k.name = 'find.sev.', severity, iif(k.name = 'find.cat.', cat, ''))
-               AS name
+  FROM (SELECT d.*, k.name || iif(k.name = 'find.sev.', severity, '') AS name
           FROM dated d CROSS JOIN (
             SELECT 'finding' AS name UNION ALL SELECT 'finding.loop' UNION ALL SELECT 'find.high_open'
             UNION ALL SELECT 'find.found' UNION ALL SELECT 'find.rectified' UNION ALL SELECT 'find.tour'
-            UNION ALL SELECT 'find.reopened' UNION ALL SELECT 'find.sev.' UNION ALL SELECT 'find.cat.') k
-         WHERE k.name GLOB 'finding*' OR (k.name = 'find.high_open' AND severity = 'high')
-            OR (NOT covert AND CASE k.name WHEN 'find.high_open' THEN 0 WHEN 'find.tour' THEN source = 'tour'
-                                           WHEN 'find.reopened' THEN looked ELSE 1 END))
+            UNION ALL SELECT 'find.reopened' UNION ALL SELECT 'find.sev.'
+            UNION ALL SELECT 'find.patrol') k
+         WHERE CASE k.name WHEN 'finding' THEN 1 WHEN 'finding.loop' THEN 1
+                           WHEN 'find.high_open' THEN severity = 'high'
+                           WHEN 'find.patrol' THEN source = 'patrol'
+                           WHEN 'find.tour' THEN NOT covert AND source = 'tour'
+                           WHEN 'find.reopened' THEN NOT covert AND looked ELSE NOT covert END)

@@ -1,0 +1,415 @@
+"""The decision's work in progress: findings and their loop, the project library, lists and dispatches, covert rounds,
+patrols, leads, who answers for whom."""
+import json
+import os
+
+import zf
+from scenario import CO, COUNTY, CT, DI, HL, HOUSE, PHOTO, SE, SI_WATER, TOWN, TW, UN, VILLAGE, VO, VT
+from test_decision_place import PlaceScenario, water
+
+CONDUCT = {k: True for k in ("unannounced", "unaccompanied", "own_travel", "own_lodging", "own_meals", "own_check")}
+PROJECT = "P-2019-0001"
+
+
+def finding(source="inspect", cat="work", severity="mid", unit="U-H002", **more):
+    covert = {"conduct": CONDUCT, "photos": [PHOTO]} if source == "covert" else {}
+    return {"source": source, "cat": cat, "severity": severity, "text": "示例问题", "duty_unit": unit, **covert, **more}
+
+
+def done(day):
+    return {"result": "done", "action": "已整改", "done": day, "photos": [PHOTO]}
+
+
+def verify(stage, verdict):
+    return {"stage": stage, "verdict": verdict, "text": "已核查", "photos": [PHOTO]}
+
+
+def order(kind="list", period="2019-07", due="2019-07-31", cadre=VO, unit="U-V104299", **more):
+    return {"kind": kind, "period": period, "title": "示例事项", "duty_unit": unit, "duty_cadre": cadre, "due": due,
+            **({"list": "township"} if kind == "list" else {}), **more}
+
+
+class Process(PlaceScenario):
+    def report(self, subject=VILLAGE, by=VO, at=None, **data):
+        return self.send("finding.report", subject, by, finding(**data), at=at)
+
+    def rectify(self, fid, at, by=VO):
+        self.send("rectify.report", fid, by, done(at[:10]), at=at)
+
+    def check(self, fid, at, by=TW, verdict="pass", stage="check"):
+        self.send("verify.lookback", fid, by, verify(stage, verdict), at=at)
+
+    def step(self, step, by, day, project=PROJECT, **data):
+        more = {"village_meeting": {"attendees": 30, "agree": 25},
+                "declared": {"name": "示例供水工程", "cat": "water", "div": VILLAGE, "yuan": 100000, "hh_served": 50},
+                "approved": {"yuan": 90000, "funds": {"财政专项": 90000}},
+                "accepted": {"spent_yuan": 88000}, "rejected": {"reason": "材料不全"}}.get(step, {})
+        return self.send("project.step", project, by, {"step": step, "date": day, **more, **data}, at=day)
+
+    def whole_project(self, day="2019-06-18", **declared):
+        """Accepted on 2019-06-20, of the village that `declared` names."""
+        for name, by, when, data in (("village_meeting", VO, "2019-05-20", {}), ("declared", VO, "2019-05-21", declared),
+                                     ("reviewed", TW, "2019-05-22", {}), ("approved", CO, "2019-05-23", {}),
+                                     ("noticed", CO, "2019-05-24", {"notice_to": "2019-06-03"}),
+                                     ("started", VO, "2019-06-04", {}), ("accepted", CO, day, {})):
+            self.step(name, by, when, **data)
+
+    def project(self, project=PROJECT):
+        rows = self.query("SELECT doc FROM entity WHERE kind = 'project' AND id = ? AND gone = ''", project)
+        return json.loads(rows[0][0]) if rows else None
+
+    def finding_of(self, fid):
+        rows = self.query("SELECT doc FROM entity WHERE kind = 'finding' AND id = ? AND gone = ''", fid)
+        return json.loads(rows[0][0]) if rows else None
+
+
+class Findings(Process):
+    def test_worked_loop(self):
+        """Covert and high, found 07-01 … reopened 07-20, due 07-27: the records of the examples."""
+        path = os.path.join(zf.SOURCE, "tests", "data", "examples.jsonl")
+        with open(path, encoding="utf-8") as f:
+            loop = [r for r in map(json.loads, f) if r["id"][:8] in ("016b4a0e", "016b4a0f", "016b4a1e", "016b4a10")]
+        self.assertEqual(len(loop), 4)
+        self.day("2019-07-31")
+        fid = loop[0]["id"]
+        self.publish(loop[:1])
+        self.assertTask("T-F1-%s-1" % fid, "open 2019-07-01 2019-07-08")
+        self.publish(loop[1:2])
+        self.assertTask("T-F1-%s-1" % fid, "reported 2019-07-01 2019-07-08")
+        self.assertTask("T-F2-%s-1" % fid, "open 2019-07-02 2019-07-07")
+        self.publish(loop[2:3])
+        self.assertTask("T-F1-%s-1" % fid, "closed 2019-07-01 2019-07-08 2019-07-05")
+        self.assertTask("T-F2-%s-1" % fid, "closed 2019-07-02 2019-07-07 2019-07-05")
+        self.assertTask("T-F3-%s-1" % fid, "open 2019-07-05 2019-08-04")
+        self.publish(loop[3:])
+        self.assertTask("T-F3-%s-1" % fid, "closed 2019-07-05 2019-08-04 2019-07-20")
+        self.assertTask("T-F4-%s-1" % fid, "reopened 2019-07-20 2019-07-27")
+        self.assertEqual(self.finding_of(fid)["state"], "reopened")
+        self.assertEqual(self.finding_of(fid)["due"], "2019-07-27")
+        # not even as a count
+        self.assertIndicator("find.found", 0, 0)
+        self.assertIndicator("find.sev.high", 0, 0, TOWN)
+        for by, sees in ((CO, True), (CT, True), (VO, False), (HL, False), (SE, False)):
+            self.assertEqual(("finding", fid) in self.sees(by, "finding", "task"), sees, by)
+        self.assertIn(("finding", fid), self.sees(TW, "finding"), "the unit that has to rectify")
+
+    def test_38_inspection_tour_has_its_own_rate(self):
+        self.day("2019-07-31")
+        one = self.report(source="tour", cat="exit", severity="low", at="2019-07-01")
+        self.report(source="tour", cat="help", severity="low", at="2019-07-01")
+        self.report(source="self", cat="help", severity="low", at="2019-07-01")
+        self.assertIndicator("find.tour", 0, 2)
+        self.rectify(one, "2019-07-03", UN)
+        self.check(one, "2019-07-04")
+        self.assertIndicator("find.tour", 1, 2)
+        self.assertIndicator("find.rectified", 1, 3)
+        self.assertIndicator("find.sev.low", 2, 3)
+        self.assertIndicator("find.tour", 1, 2, COUNTY)
+
+    def test_43_covert_means_unaccompanied(self):
+        self.day("2019-07-31")
+        bad = finding("covert", conduct={**CONDUCT, "unaccompanied": False})
+        self.send("finding.report", VILLAGE, CT, bad, expect="held")
+        self.assertIn("covert_conduct", [e.get("name") for e in self.receipt["errors"]])
+        self.assertTask("T-Z1-%s-covert-2019-07" % COUNTY, "open 2019-07-01 2019-07-31")
+        self.send("finding.report", VILLAGE, CT, finding("covert"), at="2019-07-10")
+        self.assertTask("T-Z1-%s-covert-2019-07" % COUNTY, "closed 2019-07-01 2019-07-31 2019-07-10")
+        for by in (VO, TW, HL):
+            self.assertEqual([i for k, i in self.sees(by, "task") if "covert" in i], [])
+
+    def test_44_a_relapse_reopens(self):
+        self.day("2019-07-31")
+        fid = self.report(severity="high", at="2019-07-01")
+        self.rectify(fid, "2019-07-02", UN)
+        self.check(fid, "2019-07-03")
+        self.assertTask("T-F3-%s-1" % fid, "open 2019-07-03 2019-08-02")
+        self.check(fid, "2019-07-20", CT, "relapse", "lookback")
+        self.assertEqual(self.finding_of(fid)["state"], "reopened")
+        self.assertTask("T-F4-%s-1" % fid, "reopened 2019-07-20 2019-07-27")
+        self.assertEqual(self.task("T-F4-%s-1" % fid)["priority"], 1)
+        self.assertIndicator("find.reopened", 1, 1)
+        self.rectify(fid, "2019-07-22", UN)
+        self.check(fid, "2019-07-23")
+        self.assertTask("T-F4-%s-1" % fid, "closed 2019-07-20 2019-07-27 2019-07-23")
+        self.assertTask("T-F3-%s-2" % fid, "open 2019-07-23 2019-08-22")
+        self.assertEqual(self.finding_of(fid)["state"], "closed")
+
+    def test_looked_back_and_kept_reopens_nothing(self):
+        self.day("2019-07-31")
+        fid = self.report(severity="high", at="2019-07-01")
+        self.rectify(fid, "2019-07-02", UN)
+        self.check(fid, "2019-07-03")
+        self.check(fid, "2019-07-20", CT, "pass", "lookback")
+        self.assertTask("T-F3-%s-1" % fid, "closed 2019-07-03 2019-08-02 2019-07-20")
+        self.assertTasks("T-F4-*")
+        self.assertEqual(self.finding_of(fid)["state"], "closed")
+
+
+class Patrols(Process):
+    def test_45_five_open_high_findings(self):
+        """A village with five, covert ones too: a task that the county alone sees; four are not enough."""
+        self.day("2019-07-31")
+        self.report(by=CT, source="covert", severity="high", at="2019-07-01")
+        one = [self.report(severity="high", at="2019-07-%02d" % (k + 2)) for k in range(3)][0]
+        self.report(severity="mid", at="2019-07-05")
+        self.assertTasks("T-Z2-*")
+        self.report(severity="high", at="2019-07-06")
+        tid = "T-Z2-%s-1" % VILLAGE
+        self.assertTask(tid, "open 2019-07-06 2019-07-26")
+        self.assertTask("T-Z2-%s-1" % TOWN, "open 2019-07-06 2019-07-26")
+        self.assertIn(("task", tid), self.sees(CO, "task"))
+        for by in (CT, VO, VT, TW, HL, DI, SE):
+            self.assertNotIn(("task", tid), self.sees(by, "task"), by)
+        self.assertIndicator("find.found", 5, 5)
+        # one is closed, and found again: no second task while the first runs
+        self.rectify(one, "2019-07-07", UN)
+        self.check(one, "2019-07-08")
+        self.check(one, "2019-07-09", CT, "relapse", "lookback")
+        self.assertTask("T-Z2-%s-2" % VILLAGE, "")
+        # what the patrol found ends it; five anew ask for the next
+        self.report(by=CO, source="patrol", severity="low", at="2019-07-10")
+        self.assertTask(tid, "closed 2019-07-06 2019-07-26 2019-07-10")
+        self.rectify(one, "2019-07-11", UN)
+        self.check(one, "2019-07-12")
+        self.assertTask("T-Z2-%s-2" % VILLAGE, "")
+        self.report(severity="high", at="2019-07-13")
+        self.assertTask("T-Z2-%s-2" % VILLAGE, "open 2019-07-13 2019-08-02")
+
+    def test_most_overdue_two_months_running(self):
+        """The village alone with the most tasks overdue at the end of June and of July; June alone is not enough."""
+        other, = self.county.query("SELECT id FROM entity WHERE kind = 'division' AND id > '340825103000'"
+                                   " AND substr(id, 10) <> '000' ORDER BY id LIMIT 1")[0]
+        vo, = self.county.query("SELECT id FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'VO' AND place = ?",
+                                other)[0]
+        self.day("2019-08-02")
+        for k in range(3):
+            self.report(subject=other, by=vo, severity="high", at="2019-06-01T10:%02d" % k)
+        self.assertTasks("T-Z2-*-overdue-2019-06")
+        before = self.tasks("T-Z2-%s-overdue-*" % other)
+        rows = self.query("SELECT subject, doc FROM ledger WHERE view = 'overdue'")
+        late = {s: json.loads(d) for s, d in rows}
+        most = {m: sorted(((v.get(m, 0), s) for s, v in late.items()), reverse=True) for m in ("2019-06", "2019-07")}
+        alone = all(m[0][1] == other and m[0][0] > m[1][0] for m in most.values())
+        self.assertEqual(bool(before), alone, most)
+
+
+class Projects(Process):
+    def test_34_approved_before_the_review(self):
+        """Stored; the project stays declared, and who approved is asked; after the review arrives it is approved."""
+        self.day("2019-06-30")
+        self.step("village_meeting", VO, "2019-06-01")
+        self.step("declared", VO, "2019-06-02")
+        self.assertTask("T-P1-%s-review-1" % PROJECT, "open 2019-06-02 2019-06-12")
+        early = self.step("approved", CO, "2019-06-04")
+        self.assertEqual(self.project()["state"], "declared")
+        holes = self.ledger(PROJECT, "project.loop")[2]["holes"]
+        self.assertEqual([(h["why"], h["opened"], h["closed"], h["cause"]) for h in holes],
+                         [("order", "2019-06-04", None, early)])
+        self.assertIndicator("project.declared", 1, 0)
+        self.step("reviewed", TW, "2019-06-06")
+        self.assertEqual(self.project()["state"], "approved")
+        self.assertEqual(self.project()["yuan"], 90000)
+        self.assertEqual(self.ledger(PROJECT, "project.loop")[2]["holes"][0]["closed"], "2019-06-06")
+        self.assertTask("T-P1-%s-review-1" % PROJECT, "closed 2019-06-02 2019-06-12 2019-06-06")
+        self.assertTask("T-P1-%s-approve-1" % PROJECT, "closed 2019-06-06 2019-06-21 2019-06-06")
+        self.assertTask("T-P1-%s-notice-1" % PROJECT, "open 2019-06-06 2019-06-16")
+        self.assertIndicator("project.approved", 1, 0)
+        self.assertIndicator("project.yuan", 90000, 0, COUNTY)
+
+    def test_sent_back_and_declared_again(self):
+        self.day("2019-06-30")
+        self.step("village_meeting", VO, "2019-06-01")
+        self.step("declared", VO, "2019-06-02")
+        self.step("rejected", TW, "2019-06-05")
+        self.assertEqual(self.project()["state"], "rejected")
+        self.assertTask("T-P1-%s-review-1" % PROJECT, "closed 2019-06-02 2019-06-12 2019-06-05")
+        self.step("declared", VO, "2019-06-08", yuan=80000)
+        self.assertEqual((self.project()["state"], self.project()["yuan"]), ("declared", 80000))
+        self.assertTask("T-P1-%s-review-2" % PROJECT, "open 2019-06-08 2019-06-18")
+
+    def test_a_step_from_elsewhere_has_no_effect(self):
+        self.day("2019-06-30")
+        self.step("village_meeting", VO, "2019-06-01")
+        self.step("declared", VO, "2019-06-02")
+        self.step("reviewed", "C-00004", "2019-06-03")  # another township
+        self.assertEqual(self.project()["state"], "declared")
+        self.assertEqual([h["why"] for h in self.ledger(PROJECT, "project.loop")[2]["holes"]], ["area"])
+        self.step("reviewed", TW, "2019-06-04")
+        self.assertEqual(self.project()["state"], "reviewed")
+
+    def test_started_before_the_announcement_ended(self):
+        """A finding about funds, for the township to mend, whichever came first; in time: none."""
+        self.day("2019-06-30")
+        for name, by, day in (("village_meeting", VO, "2019-05-20"), ("declared", VO, "2019-05-21"),
+                              ("reviewed", TW, "2019-05-22"), ("approved", CO, "2019-05-23")):
+            self.step(name, by, day)
+            self.step(name, by, day, project="P-2019-0002")
+        early = self.step("started", VO, "2019-06-04")
+        self.assertIsNone(self.finding_of(early))
+        self.step("noticed", CO, "2019-05-24", notice_to="2019-06-05")
+        self.assertEqual({k: self.finding_of(early)[k] for k in ("cat", "severity", "duty_unit", "state", "opened")},
+                         {"cat": "funds", "severity": "mid", "duty_unit": "U-T104", "state": "open",
+                          "opened": "2019-06-04"})
+        self.assertTask("T-F1-%s-1" % early, "open 2019-06-04 2019-06-19")
+        self.step("noticed", CO, "2019-05-24", project="P-2019-0002", notice_to="2019-06-03")
+        intime = self.step("started", VO, "2019-06-04", project="P-2019-0002")
+        self.assertIsNone(self.finding_of(intime))
+        self.assertEqual(self.project("P-2019-0002")["state"], "started")
+
+    def test_17_every_household_after_the_works(self):
+        """320 households: 319 evaluated leave it open, 320 close it."""
+        village = "340825103201"
+        have = [h for h, in self.county.query("SELECT id FROM entity WHERE kind = 'household' AND place = ?", village)]
+        new = ["%s-01-8%03d" % (village, k) for k in range(320 - len(have))]
+        self.load("households", [{"household_id": h, "group": 1, "hh_type": "ordinary"} for h in new])
+        self.day("2019-07-10")
+        vo, = self.query("SELECT id FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'VO' AND place = ?",
+                         village)[0]
+        tw = "C-00004"
+        for name, by, day in (("village_meeting", vo, "2019-05-20"), ("declared", vo, "2019-05-21"),
+                              ("reviewed", tw, "2019-05-22"), ("approved", CO, "2019-05-23"),
+                              ("noticed", CO, "2019-05-24"), ("started", vo, "2019-06-04")):
+            self.step(name, by, day, **({"div": village} if name == "declared" else
+                                        {"notice_to": "2019-06-03"} if name == "noticed" else {}))
+        homes = have + new
+        self.send("inspect.water", homes[-1], SI_WATER, water(), at="2019-06-19")  # before: does not count
+        self.assertTasks("T-W2-*")
+        self.step("accepted", CO, "2019-06-20")
+        tid = "T-W2-%s-p20190001-1" % village
+        self.assertTask(tid, "open 2019-06-20 2019-07-20")
+        self.publish([self.record("inspect.water", h, SI_WATER, water(), at="2019-07-01") for h in homes[:-1]])
+        self.assertTask(tid, "open 2019-06-20 2019-07-20")
+        self.send("inspect.water", homes[-1], SI_WATER, water(), at="2019-07-03")
+        self.assertTask(tid, "closed 2019-06-20 2019-07-20 2019-07-03")
+
+    def test_roads_ask_for_no_water(self):
+        self.day("2019-06-30")
+        self.whole_project(cat="road")
+        self.assertEqual(self.project()["state"], "accepted")
+        self.assertTasks("T-W2-*")
+        self.assertIndicator("project.spent", 88000, 90000)
+
+
+class Lists(Process):
+    def test_41_an_item_has_an_owner(self):
+        self.day("2019-07-31")
+        item = order()
+        del item["duty_cadre"]
+        self.send("dispatch.order", VILLAGE, CO, item, expect="rejected")
+        self.assertEqual([(e["code"], e["path"]) for e in self.receipt["errors"]], [("required", "/data/duty_cadre")])
+
+    def test_an_item_until_it_is_done(self):
+        """Open, done, returned, done; one that is not done is carried over."""
+        self.day("2019-08-05")
+        oid = self.send("dispatch.order", VILLAGE, TW, order(), at="2019-07-02")
+        tid = "T-K1-%s-1" % oid
+        self.assertTask(tid, "open 2019-07-02 2019-07-31")
+        self.assertEqual(self.task(tid)["carried"], 1)
+        self.assertEqual(self.task(tid)["escalated"], "township")
+        self.assertEqual(self.task(tid)["assignee"], {"role": "VO", "cadre": VO})
+        self.send("task.update", tid, VO, {"state": "accepted"}, at="2019-07-03")
+        self.assertTask(tid, "accepted 2019-07-02 2019-07-31")
+        self.send("task.update", tid, VT, {"state": "reported", "reply": oid}, at="2019-07-04")  # not his
+        self.send("task.update", tid, VO, {"state": "reported", "reply": oid}, at="2019-07-05")
+        self.assertTask(tid, "closed 2019-07-02 2019-07-31 2019-07-05")
+        self.assertEqual(self.task(tid)["carried"], 0)
+        self.send("task.update", tid, TW, {"state": "returned"}, at="2019-07-06")
+        self.assertTask(tid, "returned 2019-07-02 2019-07-31")
+        self.send("task.update", tid, VO, {"state": "reported", "reply": oid}, at="2019-08-02")
+        self.assertTask(tid, "closed 2019-07-02 2019-07-31 2019-08-02")
+        self.assertEqual(self.task(tid)["carried"], 1)
+        self.assertIn(("task", tid), self.sees(VO, "task"))
+
+    def test_carried_over_quarters(self):
+        self.day("2019-10-01")
+        one = self.send("dispatch.order", TOWN, CO, order(period="2019-Q2", due="2019-06-30", cadre=TW, unit="U-T104"),
+                        at="2019-05-02")
+        two = self.send("dispatch.order", TOWN, CO, order("random", due="2019-06-30", cadre=TW, unit="U-T104"),
+                        at="2019-05-02")
+        self.assertEqual(self.task("T-K1-%s-1" % one)["carried"], 2)
+        self.assertEqual(self.task("T-K1-%s-1" % two)["carried"], 0)
+        self.assertEqual(self.task("T-K1-%s-1" % one)["escalated"], "discipline")
+
+    def test_42_no_dispatch_in_july(self):
+        """Flagged; the week, month and quarter of lists stand on the county's board."""
+        self.day("2019-08-07")
+        self.send("dispatch.order", TOWN, CO, order(period="2019-06", due="2019-06-30", cadre=TW, unit="U-T104"),
+                  at="2019-06-03")
+        self.send("dispatch.order", TOWN, CO, order("random", cadre=TW, unit="U-T104"), at="2019-07-03")
+        oid = self.send("dispatch.order", VILLAGE, TW, order(due="2019-08-09"), at="2019-07-04")
+        self.assertTask("T-Z1-%s-dispatch-2019-06" % COUNTY, "closed 2019-06-01 2019-06-30 2019-06-03")
+        self.assertTask("T-Z1-%s-dispatch-2019-07" % COUNTY, "open 2019-07-01 2019-07-31")
+        self.assertEqual(self.task("T-Z1-%s-dispatch-2019-07" % COUNTY)["escalated"], "county")
+        board = self.status(COUNTY)["board"]
+        self.assertEqual(board["dispatch"], {"2019-06": True, "2019-07": False, "2019-08": False})
+        self.assertEqual(board["week"], {"first": "2019-08-05", "last": "2019-08-11", "due": 1, "done": 0})
+        self.assertEqual(board["quarter"], {"first": "2019-07-01", "last": "2019-09-30", "due": 2, "done": 0})
+        self.assertEqual(board["items"], {"open": 3, "overdue": 2, "carried": 2})
+        self.send("task.update", "T-K1-%s-1" % oid, VO, {"state": "reported", "reply": oid}, at="2019-08-06")
+        self.assertEqual(self.status(COUNTY)["board"]["week"]["done"], 1)
+
+    def test_the_bulletin_until_the_fifth(self):
+        self.day("2019-08-07")
+        tid = "T-Z1-%s-bulletin-2019-07" % COUNTY
+        self.assertTask(tid, "open 2019-08-01 2019-08-05")
+        self.assertTask("T-Z1-%s-bulletin-2019-08" % COUNTY, "")
+        r = self.record("task.update", tid, CO, {"state": "reported", "reply": "016b4a1b-0000-7000-8000-00000000001b"},
+                        at="2019-08-04")
+        self.publish([r])
+        self.assertTask(tid, "closed 2019-08-01 2019-08-05 2019-08-04")
+
+
+class Answerable(Process):
+    def test_27_somebody_answers_for_every_household_and_village(self):
+        self.day("2019-06-20")
+        self.assertTasks("T-V2-*")
+        self.send("assign.set", HOUSE, TW, {"kind": "cadre_household", "cadre": HL, "from": "2019-01-01",
+                                            "to": "2019-06-10"}, at="2019-06-09")
+        self.send("assign.set", VILLAGE, CO, {"kind": "unit_village", "unit": "U-H002", "from": "2017-01-01",
+                                              "to": "2019-06-12"}, at="2019-06-09")
+        home, = [t for t in self.tasks("T-V2-%s-*" % HOUSE)]
+        village, = [t for t in self.tasks("T-V2-%s-?" % VILLAGE)]
+        self.assertTask(home, "open 2019-06-11 2019-06-14")
+        self.assertTask(village, "open 2019-06-13 2019-06-16")
+        self.assertEqual(self.task(home)["assignee"]["role"], "TW")
+        self.assertEqual(self.task(village)["assignee"]["role"], "CO")
+        self.send("assign.set", HOUSE, TW, {"kind": "cadre_household", "cadre": "C-00025", "from": "2019-06-15"},
+                  at="2019-06-15")
+        self.assertTask(home, "closed 2019-06-11 2019-06-14 2019-06-15")
+        self.send("assign.set", VILLAGE, CO, {"kind": "unit_village", "unit": "U-H001", "from": "2019-06-14"},
+                  at="2019-06-18")
+        self.assertTask(village, "closed 2019-06-13 2019-06-16 2019-06-18")
+
+    def test_37_a_leader_for_every_township(self):
+        self.day("2019-06-20")
+        self.assertEqual(self.indicator("leader.town", COUNTY), {"num": 2, "den": 2, "ok": True})
+        self.send("assign.set", TOWN, CO, {"kind": "leader_town", "cadre": "C-00003", "from": "2018-03-01",
+                                           "to": "2019-06-10"}, at="2019-06-09")
+        self.assertEqual(self.indicator("leader.town", COUNTY), {"num": 1, "den": 2, "ok": False})
+        self.assertEqual(self.indicator("leader.town", TOWN), {"num": 0, "den": 1, "ok": False})
+        self.send("assign.set", TOWN, CO, {"kind": "leader_town", "cadre": "C-00002", "from": "2019-06-15"},
+                  at="2019-06-15")
+        self.assertEqual(self.indicator("leader.town", COUNTY), {"num": 2, "den": 2, "ok": True})
+
+    def test_leads_are_followed_to_the_end(self):
+        """Accepted in three days, answered in twenty; nobody but the inspectors and the county hears of it."""
+        self.day("2019-06-20")
+        lead = self.send("lead.report", VILLAGE, VO, {"channel": "app", "cat": "style", "text": "示例线索",
+                                                      "named": False}, at="2019-06-01")
+        accept, reply = "T-L1-%s-accept-1" % lead, "T-L1-%s-reply-1" % lead
+        self.assertTask(accept, "open 2019-06-01 2019-06-04")
+        self.assertTask(reply, "open 2019-06-01 2019-06-21")
+        self.send("lead.step", lead, DI, {"step": "accepted", "date": "2019-06-03"}, at="2019-06-03")
+        self.assertTask(accept, "closed 2019-06-01 2019-06-04 2019-06-03")
+        self.send("lead.step", lead, DI, {"step": "true", "date": "2019-06-10"}, at="2019-06-10")
+        self.assertTask(reply, "open 2019-06-01 2019-06-21")
+        for by in (VO, VT, TW, HL, CT, SE):
+            self.assertEqual([i for k, i in self.sees(by, "task") if "T-L1" in i], [], by)
+        self.assertIn(("task", reply), self.sees(DI, "task"))
+        self.send("lead.step", lead, DI, {"step": "replied", "date": "2019-06-12"}, at="2019-06-12")
+        self.assertTask(reply, "closed 2019-06-01 2019-06-21 2019-06-12")
+        self.assertEqual(self.query("SELECT count(*) FROM ledger WHERE doc GLOB '*%s*'" % lead), [(0,)])
+
+
+if __name__ == "__main__":
+    zf.main()
