@@ -1,0 +1,72 @@
+-- view: dq-village
+-- level: village
+-- forms: survey.opinion register.division village.survey indicator
+-- keeps: fault.village
+-- Conflicts of a village's facts. dq14: the people registered in 2014 are not those of the registered
+-- households, or the water baseline not those whose water is to be made safe (births, deaths and moves
+-- apart). dq15: a survey gives the water 2 of 5 or less where the ledger has at least nine tenths safe,
+-- until one gives it more. dq17: a project is to serve more households than the village has, until it is
+-- declared anew. dq18: who surveyed a household helps it, until another surveys it.
+WITH village AS MATERIALIZED (
+  SELECT c.subject, e.doc, e.conflicts FROM changed c CROSS JOIN entity e ON e.kind = 'division' AND e.id = c.subject
+   WHERE e.gone = '' AND substr(c.subject, 10) <> '000'),
+-- a figure, when it was written, the sum that it should be
+base AS (
+  SELECT v.subject, f.fact, v.doc ->> ('$.' || f.fact) AS figure, f.view, i.num
+    FROM village v CROSS JOIN (
+      SELECT 'registered_2014' AS fact, 'dq.registered' AS view
+      UNION ALL SELECT 'water_baseline', 'dq.watered') f
+    CROSS JOIN indicator i ON i.place = v.subject AND i.name = f.view
+   WHERE v.doc ->> ('$.' || f.fact) <> i.num),
+broken AS (
+  SELECT b.subject, max(date((SELECT max(l.den) FROM ledger l WHERE l.place = b.subject AND l.view = b.view)), (
+           SELECT hlc_day(max(r.hlc)) FROM stored_record r
+            WHERE r.subject = b.subject AND r.form IN ('register.division', 'village.survey')
+              AND json_type(r.body, iif(r.form = 'village.survey', '$.data.set.', '$.data.') || b.fact) IS NOT NULL)) AS day
+    FROM base b),
+asked AS MATERIALIZED (
+  SELECT v.subject, r.hlc, r.id, hlc_day(r.hlc) AS day, r.author, unsealed(r.body) ->> '$.data.hh' AS hh,
+         r.body ->> '$.data.water' AS water
+    FROM village v CROSS JOIN stored_record r ON r.subject = v.subject AND r.form = 'survey.opinion'),
+dry AS (
+  SELECT subject, day, id, lead(day) OVER (PARTITION BY subject ORDER BY hlc, id) AS until, low FROM (
+    SELECT *, water <= 2 AS low, lag(water <= 2, 1, 0) OVER (PARTITION BY subject ORDER BY hlc, id) AS before
+      FROM asked WHERE water IS NOT NULL) WHERE low <> before),
+own AS (
+  SELECT k.*, EXISTS (SELECT 1 FROM assignment a WHERE a.target = k.hh AND a.kind = 'cadre_household' AND a.cadre = k.author
+                         AND k.day BETWEEN a.from_day AND a.to_day) AS own
+    FROM asked k WHERE hh IS NOT NULL),
+told AS (
+  SELECT subject, NULL AS part, 1 AS cycle, (
+      SELECT min(date(substr(max(x.value ->> '$.winner.hlc', x.value ->> '$.loser.hlc'), 1, 19), '+8 hours'))
+        FROM json_each(v.conflicts) x) AS opened, NULL AS closed, NULL AS cause
+    FROM village v WHERE conflicts <> '[]'
+  UNION ALL
+  SELECT subject, 'dq14', 1, min(day), NULL, NULL FROM broken WHERE day IS NOT NULL GROUP BY subject
+  UNION ALL
+  SELECT d.subject, 'dq15', row_number() OVER (PARTITION BY d.subject ORDER BY d.day, d.id), d.day, d.until, id_text(d.id)
+    FROM dry d CROSS JOIN indicator i ON i.place = d.subject AND i.name = 'water.safe'
+   WHERE d.low AND i.den > 0 AND i.num >= 0.9 * i.den
+  UNION ALL
+  SELECT v.subject, 'dq17', row_number() OVER (PARTITION BY v.subject ORDER BY x.value ->> '$.day', x.value ->> '$.id'),
+         x.value ->> '$.day', x.value ->> '$.until', x.value ->> '$.id'
+    FROM village v CROSS JOIN ledger l ON l.place = v.subject AND l.view = 'dq.served'
+    CROSS JOIN json_each(l.doc) x
+   WHERE x.value ->> '$.served' > v.doc ->> '$.households'
+  UNION ALL
+  SELECT o.subject, 'dq18', row_number() OVER (PARTITION BY o.subject ORDER BY o.hlc, o.id), o.day, (
+           SELECT min(x.day) FROM own x WHERE x.subject = o.subject AND x.hh = o.hh AND NOT x.own
+              AND (x.hlc, x.id) > (o.hlc, o.id)), id_text(o.id)
+    FROM own o WHERE o.own)
+SELECT subject, 'fault.village' AS name, NULL AS place, NULL AS num, NULL AS den,
+       json_group_array(json_object('part', part, 'cycle', cycle, 'opened', opened, 'closed', closed, 'cause', cause,
+         'zh', CASE part WHEN 'dq14' THEN '核实数据:底数与在册农户不平'
+                         WHEN 'dq15' THEN '核实数据:民调饮水评分低而台账饮水安全'
+                         WHEN 'dq17' THEN '核实数据:项目受益户数多于全村户数'
+                         WHEN 'dq18' THEN '核实数据:调查人是受访户的帮扶责任人' ELSE '核实数据:两人填报不一致' END,
+         'en', CASE part WHEN 'dq14' THEN 'Check the data: the inventory is not that of the households'
+                         WHEN 'dq15' THEN 'Check the data: water is surveyed as bad, the ledger has it safe'
+                         WHEN 'dq17' THEN 'Check the data: a project serves more households than there are'
+                         WHEN 'dq18' THEN 'Check the data: who surveyed the household helps it'
+                         ELSE 'Check the data: two cadres disagree' END)) AS doc
+  FROM (SELECT * FROM told WHERE opened IS NOT NULL ORDER BY subject, part, cycle) GROUP BY subject
