@@ -38,6 +38,8 @@ static void fn_today(sqlite3_context *c, int n, sqlite3_value **v) {
 static void fn_hlc_day(sqlite3_context *c, int n, sqlite3_value **v) {
     (void)n;
     char day[11];
+    if (sqlite3_value_type(v[0]) == SQLITE_NULL)
+        return;
     time_local_date(sqlite3_value_int64(v[0]) >> 16, day);
     sqlite3_result_text(c, day, 10, SQLITE_TRANSIENT);
 }
