@@ -15,6 +15,7 @@
 #define SUM_KEY_SIZE_MAX (1024u * 1024)
 #define CLASS_COVERT 5 /* only its audience, the covert team and the county */
 #define CLASS_LEAD 6   /* only who sees leads */
+#define CLASS_PATROL 7 /* only who sees covert work and reviews: the county, no audience */
 
 const char *const feed_kind_names[FEED_KINDS] = {"division", "household", "person",
                                                  "project",  "finding",   "assignment",
@@ -185,6 +186,8 @@ static bool readable(const struct feed_reader *r, const struct row *row) {
         return true;
     if (row->sensitivity < CLASS_COVERT)
         return r->classes >> row->sensitivity & 1;
+    if (row->sensitivity == CLASS_PATROL)
+        return r->covert && r->reviewer;
     bool lead = row->sensitivity == CLASS_LEAD || strcmp(row->level, "lead") == 0;
     return (lead ? r->leads : r->covert) || (*row->audience && in_audience(r, row->audience));
 }

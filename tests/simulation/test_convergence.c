@@ -86,7 +86,8 @@ static void ignore_device(void *ctx, const char *device) {
     (void)device;
 }
 
-/* What the server does besides: scopes and held records. True if there was anything. */
+/* What the server does besides: scopes, held records, everything anew after the register changed.
+ * True if there was anything. */
 static bool chores(struct play *p) {
     struct err e = {0};
     if (!core_begin(p->core, &e))
@@ -94,9 +95,12 @@ static bool chores(struct play *p) {
     bool scopes = take_dirty(p, "scope");
     if (scopes)
         scope_refresh_all(p->core, ignore_device, p);
+    bool everything = take_dirty(p, "all");
     bool held = pipeline_review_held(&p->pipeline);
     commit(p, "chores");
-    return scopes || held;
+    if (everything && !derive_mark_all(p->derive, &e))
+        fail_play("derive_mark_all", e.msg);
+    return scopes || held || everything;
 }
 
 static void derive_some(struct play *p) {
