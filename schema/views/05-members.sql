@@ -4,7 +4,7 @@
 -- names: population
 -- keeps: members instants
 -- `members`: everybody who belongs or belonged to the household, as [{"id", "birth", "since", "left",
--- "relocated", "care", "cared", "uninsured"}]: since and left are stamps (hlc), left is null while a
+-- "relocated", "care", "cared", "uninsured", "imported"}]: since and left are stamps (hlc), left is null while a
 -- person belongs to it; cared, uninsured: once was (their histories are worth reading). Members at a
 -- stamp t are those with coalesce(since, 0) <= t and coalesce(left, t + 1) > t. Read it through
 -- unsealed(). `instants`: the stamps at which the checks are asked for besides now, as [{"key", "day",
@@ -30,12 +30,12 @@ entry AS MATERIALIZED (
 told AS MATERIALIZED (
   SELECT n.id, min(r.hlc) AS since, max(iif(r.body ->> '$.data.op' = 'leave', r.hlc, NULL)) AS leave,
          max(json_array_length(unsealed(r.body), '$.data.set.care') > 0) AS cared,
-         max(r.body ->> '$.data.set.insured' = 0) AS uninsured
+         max(r.body ->> '$.data.set.insured' = 0) AS uninsured, max(r.author = 'zoufang') AS imported
     FROM entry n CROSS JOIN stored_record r ON r.subject = n.id AND r.form = 'person.facts'
    GROUP BY n.id),
 person AS MATERIALIZED (
   SELECT n.subject, n.id, n.doc, t.since, CASE WHEN n.gone THEN coalesce(t.leave, 0) END AS gone,
-         t.cared, t.uninsured
+         t.cared, t.uninsured, t.imported
     FROM entry n LEFT JOIN told t ON t.id = n.id),
 asked AS MATERIALIZED (
   SELECT h.subject, id_text(r.id) AS key, hlc_day(r.hlc) AS day, r.hlc
@@ -54,7 +54,8 @@ SELECT h.subject, 'members', NULL, NULL, NULL,
        (SELECT json_group_array(json_object('id', id, 'birth', doc ->> '$.birth', 'since', since,
                  'left', gone, 'relocated', iif(doc ->> '$.relocated', 1, 0),
                  'care', iif(json_array_length(doc, '$.care') > 0, 1, 0),
-                 'cared', coalesce(cared, 0), 'uninsured', coalesce(uninsured, 0)))
+                 'cared', coalesce(cared, 0), 'uninsured', coalesce(uninsured, 0),
+                 'imported', coalesce(imported, 0)))
           FROM (SELECT * FROM person x WHERE x.subject = h.subject ORDER BY x.id))
   FROM home h WHERE h.subject IN (SELECT subject FROM person)
 UNION ALL
