@@ -104,7 +104,7 @@ static void judge_again(struct pipeline *p, struct held *h) {
                 (struct slice){h->body, strlen(h->body)});
     if (h->record.state != RECORD_FIT)
         return;
-    place_resolve(c, h->record.subject, &h->record.place, &h->where);
+    place_find(c, &h->record, &h->where);
     if (h->cleared || pipeline_authorised(p, h->device, h->via, &h->record, &h->where, &missing))
         h->state = READY;
     else
@@ -135,7 +135,7 @@ static void settle(struct pipeline *p, struct held *h) {
     logged_set_outcome(p->core, h->row.rec, stored ? OUTCOME_STORED : OUTCOME_REFUSED, refused);
     if (stored) {
         /* What it is about may have been stored a moment ago. */
-        place_resolve(p->core, h->record.subject, &h->record.place, &h->where);
+        place_find(p->core, &h->record, &h->where);
         merge_stored(p->core, &h->record, h->row.rec, &h->where, MERGE_RELEASED);
     }
     char code[SECRET_CODE_SIZE];

@@ -60,7 +60,7 @@ static bool refuse(struct problems *ret, const char *zh, const char *en) {
 static void store_record(struct import *i, const struct record *r) {
     struct core *c = i->core;
     struct place where;
-    place_resolve(c, r->subject, &r->place, &where);
+    place_find(c, r, &where);
     sqlite3_stmt *q = store_query(c->store, "record_add");
     q_blob(q, 1, r->id_bytes, 16);
     q_text(q, 2, r->form_id);

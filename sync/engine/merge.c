@@ -197,6 +197,8 @@ static void effect_changed(struct core *c, const struct logged *r) {
         return;
     struct place where;
     place_resolve(c, r->subject, &r->at, &where);
+    if (!*where.code)
+        memcpy(where.code, r->place, sizeof where.code); /* its data told it */
     touch(c, r->form, r->subject, &where);
     touch_own(c, r->form, r->id);
     if (!r->form->write_count && !r->form->list_count)
@@ -358,7 +360,7 @@ static void merge_again(struct core *c, int64_t rec, const char *body) {
         return;
     record_read_import(&r, c->catalog, c->form_run, json, (struct slice){body, strlen(body)});
     if (r.form) {
-        place_resolve(c, r.subject, &r.place, &where);
+        place_find(c, &r, &where);
         merge_stored(c, &r, rec, &where, MERGE_AGAIN);
     }
     record_fini(&r);

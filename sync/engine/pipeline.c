@@ -105,7 +105,7 @@ static void judge(struct pipeline *p, const struct envelope *v, const struct rec
     } else if (hlc_ms(r->hlc) > clock_wall_ms(p->core->clock) + CLOCK_AHEAD_MS_MAX) {
         retry(d, "clock_ahead", "/hlc", RETRY_CLOCK_MS);
     } else {
-        place_resolve(p->core, r->subject, &r->place, &d->where);
+        place_find(p->core, r, &d->where);
         bool ok = pipeline_authorised(p, v->device, v->via, r, &d->where, &d->problems);
         d->outcome = ok ? OUTCOME_STORED : OUTCOME_HELD;
         if (ok)
@@ -246,7 +246,7 @@ static void release_by_other_path(struct pipeline *p, const struct envelope *v, 
                                   struct verdict *d) {
     struct problems missing = {0};
     r->hlc = d->known.hlc;
-    place_resolve(p->core, r->subject, &r->place, &d->where);
+    place_find(p->core, r, &d->where);
     bool authorised =
         r->state == RECORD_FIT && pipeline_authorised(p, v->device, v->via, r, &d->where, &missing);
     if (authorised && d->known.in_batch) {
@@ -413,7 +413,7 @@ static void take_atomic(struct pipeline *p, struct envelope *v) {
             judge_known(p, &v->records[i], &all[i]);
         /* What it is about may have been stored a moment ago. */
         if (all[i].what == TAKE && v->records[i].state == RECORD_FIT)
-            place_resolve(p->core, v->records[i].subject, &v->records[i].place, &all[i].where);
+            place_find(p->core, &v->records[i], &all[i].where);
         carry_out(p, v, &v->records[i], &all[i], batch);
         problems_fini(&all[i].problems);
     }

@@ -71,3 +71,18 @@ void place_resolve(struct core *c, const char *subject, const struct subject *pa
     if (p->at.kinds & SUBJECT_RECORD)
         place_of_record(c, p);
 }
+
+void place_find(struct core *c, const struct record *r, struct place *p) {
+    place_resolve(c, r->subject, &r->place, p);
+    if (*p->code || !r->form || !r->form->place || (p->at.kinds & SUBJECT_RECORD))
+        return;
+    const char *code =
+        json_string_value(json_object_get(json_object_get(r->json, "data"), r->form->place));
+    struct subject at;
+    if (!code || !subject_parse(code, strlen(code), &at) || !(at.kinds & SUBJECT_DIVISION))
+        return;
+    memcpy(p->at.place, at.place, sizeof p->at.place);
+    p->named = true;
+    if (strncmp(code, c->county, strlen(c->county)) == 0)
+        memcpy(p->code, at.place, sizeof p->code);
+}

@@ -14,6 +14,10 @@ struct place {
     bool secret;   /* it is about a record that is secret (secret.h) */
 };
 
+/* The same of a whole record: where its form says which member of data tells the place (x-place) of
+ * a subject that has none, there. A division of another county is known to nobody: `named`, but
+ * without a code. */
+void place_find(struct core *c, const struct record *r, struct place *ret);
 void place_resolve(struct core *c, const char *subject, const struct subject *parsed,
                    struct place *ret);
 

@@ -99,6 +99,7 @@ struct form {
     bool by_register;    /* scope is judged by the register alone, not by assignments */
     uint32_t area_roles; /* roles that may act on others' records in their area of the register */
     uint32_t unit_roles; /* roles that an assignment of their unit gives scope */
+    const char *place;   /* member of data that names the division where its subject is, or NULL */
     unsigned opens;      /* kind of entity that the record itself becomes, e.g. a finding */
     const json_t *exclusive; /* {"member": [values]}: one at a time of these, else NULL */
     struct form_own *own;    /* of form*.c */

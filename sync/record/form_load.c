@@ -117,11 +117,13 @@ static bool roles_of(struct loader *l, const json_t *list, uint32_t *ret) {
 
 /* ---------------------------------------------------------------- every subschema */
 
-static const char *const root_members[] = {
-    "x-form",       "x-version",    "x-label", "x-kind",         "x-roles",
-    "x-subject",    "x-class",      "x-gates", "x-checks",       "x-entity",
-    "x-writes",     "x-hidden",     "x-error", "x-entity-class", "x-by-register",
-    "x-unit-roles", "x-area-roles", "x-opens", "x-exclusive",    NULL};
+static const char *const root_members[] = {"x-form",       "x-version",      "x-label",
+                                           "x-kind",       "x-roles",        "x-subject",
+                                           "x-class",      "x-gates",        "x-checks",
+                                           "x-entity",     "x-writes",       "x-hidden",
+                                           "x-error",      "x-entity-class", "x-by-register",
+                                           "x-unit-roles", "x-area-roles",   "x-opens",
+                                           "x-exclusive",  "x-place",        NULL};
 static const char *const property_members[] = {"x-label",      "x-class",    "x-fact",
                                                "x-fact-roles", "x-required", "x-error",
                                                "x-code",       "x-entity",   NULL};
@@ -656,6 +658,10 @@ static bool read_acts(struct loader *l) {
     f->opens = json_is_string(opens) ? subject_kind_by_name(json_string_value(opens)) : 0;
     if (opens && !f->opens)
         return fail(l, "x-opens must be a kind of subject", "");
+    const json_t *place = json_object_get(root, "x-place");
+    f->place = json_string_value(place);
+    if (place && (!f->place || !json_object_get(json_object_get(root, "properties"), f->place)))
+        return fail(l, "x-place names no property", "");
     const char *key;
     json_t *values;
     json_object_foreach((json_t *)(uintptr_t)f->exclusive, key, values) {

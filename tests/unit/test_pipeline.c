@@ -4,6 +4,7 @@
 
 #include "digest.h"
 #include "hlc.h"
+#include "logged.h"
 #include "merge.h"
 #include "pipeline.h"
 #include "place.h"
@@ -681,6 +682,61 @@ Test(place, a_task_belongs_where_its_subject_does) {
         cr_expect_str_eq(where.subject, cases[i].subject, "%s", cases[i].task);
         cr_expect_str_eq(where.code, cases[i].code, "%s", cases[i].task);
     }
+    server_close(&s);
+}
+
+static char *project(int n, const char *by, const char *step, const char *more) {
+    static char text[900];
+    char hlc[HLC_TEXT_SIZE];
+    hlc_format((BASE_MS + n * 1000) << 16, hlc);
+    snprintf(text, sizeof text,
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"project.step\",\"fv\":1,\"subject\":"
+             "\"P-2019-0456\",\"hlc\":\"%s\",\"by\":\"%s\",\"data\":{\"step\":\"%s\",\"date\":"
+             "\"2019-06-01\"%s}}",
+             id_of(n), n, hlc, by, step, more);
+    return text;
+}
+
+static const char *where_is(struct server *s, int n) {
+    static char places[4][13];
+    static int at;
+    char *place = places[at++ % 4];
+    struct logged r;
+    unsigned char id[16];
+    uuid7_parse(id_of(n), 36, id);
+    cr_assert(logged_get(s->core, id, &r));
+    memcpy(place, r.place, 13);
+    return place;
+}
+
+#define DECLARED                                                                                   \
+    ",\"name\":\"x\",\"cat\":\"road\",\"yuan\":9000,\"hh_served\":3,\"div\":\"%.6s%.6s\""
+
+/* Where a project is, says the record that declares it, and its author must have scope there. */
+Test(place, a_project_is_where_its_declaration_says) {
+    char own[200];
+    char others[200];
+    char abroad[200];
+    struct server s;
+    server_open(&s);
+    snprintf(own, sizeof own, DECLARED, "340825", "104299");
+    snprintf(others, sizeof others, DECLARED, "340825", "104201");
+    snprintf(abroad, sizeof abroad, DECLARED, "340826", "104299");
+    send(&s, "d-0420", "", false, project(1, "C-00420", "declared", own));
+    send(&s, "d-0420", "", false, project(2, "C-00420", "declared", others));
+    send(&s, "d-0420", "", false, project(3, "C-00420", "declared", abroad));
+    send(&s, "d-0030", "", false, project(4, "C-00030", "reviewed", ""));
+    cr_expect_eq(outcome(&s, 1), 1);
+    cr_expect_str_eq(where_is(&s, 1), "340825104299");
+    cr_expect_eq(outcome(&s, 2), 2, "outside his village");
+    cr_expect_eq(outcome(&s, 3), 2, "outside the county");
+    cr_expect_str_eq(where_is(&s, 3), "");
+    cr_expect_eq(outcome(&s, 4), 1, "by his role");
+    cr_expect_str_eq(where_is(&s, 4), "");
+    begin(&s);
+    merge_rebuild(s.core, NULL);
+    finish(&s);
+    cr_expect_str_eq(where_is(&s, 1), "340825104299");
     server_close(&s);
 }
 
