@@ -166,6 +166,7 @@ static void try_reload(struct engine *g) {
         return;
     pthread_mutex_lock(&g->catalog_lock);
     drain_ready(g);
+    *g->bulletin_day = '\0';
     if (swap_catalog(g, &e))
         log_line(LOG_INFO, "forms, rules and views loaded anew");
     else
@@ -207,6 +208,7 @@ void engine_chores(struct engine *g) {
         log_line(LOG_ERROR, "new day: %s", e.msg);
     settle_authority(g);
     tell_broker(g);
+    engine_publish_bulletin(g);
     if (g->prune_more && !prune_slice(g->core, &g->prune_more, &e))
         log_line(LOG_ERROR, "old rows stay: %s", e.msg);
     if (now - g->last_metrics_us > METRICS_EVERY_US) {

@@ -35,6 +35,7 @@ struct engine {
     int64_t last_access_us;
     int64_t last_derive_us, last_tick_us, last_metrics_us;
     char day[11];
+    char bulletin_day[11]; /* the last one on which the bulletin was looked at */
 
     /* pull thread */
     struct core *pull_core;
@@ -63,6 +64,7 @@ void engine_queue_retained(struct engine *g);
 void engine_reconcile(struct engine *g);
 bool engine_retain_catalog(struct engine *g, struct err *e);
 bool engine_retain_due(struct engine *g, struct err *e);
+void engine_publish_bulletin(struct engine *g);
 void engine_publish_metrics(struct engine *g);
 
 /* engine_chores.c */

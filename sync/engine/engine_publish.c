@@ -1,6 +1,7 @@
 /* From the database to the sender: outbox rows, retained topics, the server's own state. */
 #include "engine_internal.h"
 
+#include "bulletin.h"
 #include "hash.h"
 #include "log.h"
 
@@ -288,6 +289,58 @@ bool engine_retain_due(struct engine *g, struct err *e) {
     q_int(q, 1, clock_wall_ms(g->options.clock));
     q_done(g->core->store, q);
     return store_commit(g->core->store, e);
+}
+
+/* ---------------------------------------------------------------- bulletin */
+
+/* Whether the county was registered in that month or before, and its final bulletin is not out. */
+static bool bulletin_is_due(struct engine *g, const char *month, const char *topic) {
+    struct store *s = g->core->store;
+    char code[16];
+    snprintf(code, sizeof code, "%s000000", g->core->county);
+    sqlite3_stmt *q = store_query(s, "registered_since");
+    q_text(q, 1, code);
+    bool due = q_row(s, q) && *q_col(q, 0) && strncmp(q_col(q, 0), month, 7) <= 0;
+    q_end(q);
+    q = store_query(s, "retained_payload");
+    q_text(q, 1, topic);
+    json_t *old = due && q_row(s, q) ? json_loadb(sqlite3_column_blob(q, 0),
+                                                  (size_t)sqlite3_column_bytes(q, 0), 0, NULL)
+                                     : NULL;
+    q_end(q);
+    due = due && !json_is_true(json_object_get(old, "final"));
+    json_decref(old);
+    return due;
+}
+
+static bool retain_bulletin(struct engine *g, const char *month, const char *topic, struct err *e) {
+    json_t *bulletin = bulletin_make(g->core, month, e);
+    char *text = bulletin_text(bulletin);
+    json_decref(bulletin);
+    bool ok = text && store_begin(g->core->store, e);
+    if (ok) {
+        retain(g, topic, text, strlen(text));
+        ok = store_commit(g->core->store, e);
+    }
+    free(text);
+    return ok;
+}
+
+/* Once a day, when nothing waits to be derived. */
+void engine_publish_bulletin(struct engine *g) {
+    char month[8];
+    char topic[TOPIC_SIZE_MAX];
+    struct err e = {0};
+    if (g->derive_more || strcmp(g->bulletin_day, g->day) == 0)
+        return;
+    memcpy(g->bulletin_day, g->day, sizeof g->bulletin_day);
+    bulletin_month_before(g->day, month);
+    if (!topic_bulletin(topic, g->core->county, month) || !bulletin_is_due(g, month, topic))
+        return;
+    if (retain_bulletin(g, month, topic, &e))
+        log_line(LOG_INFO, "bulletin of %s", month);
+    else
+        log_line(LOG_ERROR, "bulletin of %s: %s", month, e.msg);
 }
 
 static void write_metrics_file(const char *path, const struct buf *text) {

@@ -150,6 +150,11 @@ bool topic_server(char out[TOPIC_SIZE_MAX], const char *county) {
     return build(out, county, true, "server");
 }
 
+bool topic_bulletin(char out[TOPIC_SIZE_MAX], const char *county, const char *month) {
+    bool ok = strlen(month) == 7 && month[4] == '-' && all_of(month, DIGITS "-", 7, 7);
+    return build(out, county, ok, "bulletin/%s", month);
+}
+
 bool topic_metrics(char out[TOPIC_SIZE_MAX], const char *county) {
     return build(out, county, true, "metrics");
 }

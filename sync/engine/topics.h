@@ -43,6 +43,8 @@ bool topic_status(char out[TOPIC_SIZE_MAX], const char *county, const char *code
 bool topic_catalog(char out[TOPIC_SIZE_MAX], const char *county);
 bool topic_catalog_form(char out[TOPIC_SIZE_MAX], const char *county, const char *form, int fv);
 bool topic_server(char out[TOPIC_SIZE_MAX], const char *county);
+/* month: 2019-07 */
+bool topic_bulletin(char out[TOPIC_SIZE_MAX], const char *county, const char *month);
 bool topic_metrics(char out[TOPIC_SIZE_MAX], const char *county);
 /* What the server subscribes to, one filter a call: index 0, 1, …; false after the last. */
 bool topic_server_filter(char out[TOPIC_SIZE_MAX], const char *county, int index);

@@ -228,6 +228,19 @@ struct core *app_open_core(struct app *a, int *ret_status) {
     return c;
 }
 
+void app_warn_if_late(const struct app *a, struct core *c) {
+    static const char sql[] =
+        "SELECT 1 FROM dirty WHERE level NOT IN ('all', 'held', 'scope') LIMIT 1";
+    sqlite3_stmt *q = NULL;
+    sqlite3_prepare_v2(store_db(c->store), sql, -1, &q, NULL);
+    if (q && sqlite3_step(q) == SQLITE_ROW)
+        fprintf(stderr,
+                "zoufang %s: some records are not in the figures yet: run the server, or zoufang "
+                "rebuild\n",
+                a->argv[0]);
+    sqlite3_finalize(q);
+}
+
 bool app_check_integrity(struct core *c, struct err *e) {
     sqlite3_stmt *q = NULL;
     bool ok = sqlite3_prepare_v2(store_db(c->store), "PRAGMA integrity_check", -1, &q, NULL) ==

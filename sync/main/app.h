@@ -44,6 +44,9 @@ bool app_check_county(const struct app *a, struct err *e);
 bool app_check_database(const char *path, struct err *e);
 /* Whether a->schema_dir is a folder of forms, rules and views. ERR_USAGE. */
 bool app_check_schema(const struct app *a, struct err *e);
+/* Says so on stderr if records wait to be derived: figures follow the records while a server runs.
+ */
+void app_warn_if_late(const struct app *a, struct core *c);
 /* SQLite's own check. ERR_INVALID: what it found. */
 bool app_check_integrity(struct core *c, struct err *e);
 /* app_check_county, then core_open on a->dir with its clock and chance, beside a running server

@@ -46,17 +46,37 @@ const struct command commands[] = {
      "{\"rows\",\"records\",\"bad\",\"added\",\"changed\",\"same\",\"encoding\",\n"
      "                  \"workbook\"}\n",
      "zoufang import households households.csv --data county --dry-run", NULL},
-    {"export", cmd_export, "write a table as CSV or NDJSON",
-     "KIND --data DIR [--format csv|ndjson] [--all]\n",
+    {"export", cmd_export, "write a table, or a ledger",
+     "KIND --data DIR [--format csv|ndjson] [--all]\n"
+     "ledger --theme THEME --data DIR [--village CODE | --town NNN]\n"
+     "    [--format csv|xlsx] [--output FILE]\n",
      "Writes a table of the county to standard output. KIND is one of households, persons,\n"
      "villages, cadres, assignments (what import reads), records, tasks, conflicts, held, "
-     "rejected.\n"
-     "CSV is UTF-8 with BOM and Chinese headers; a text that a spreadsheet would take for a "
-     "formula\n"
-     "gets a ' before it. NDJSON is one JSON document a line. The output holds personal data.\n\n"
-     "  --format F      csv or ndjson (csv)\n"
-     "  --all           leads, covert inspections and what follows from them too\n",
+     "rejected,\n"
+     "ledger. CSV is UTF-8 with BOM and Chinese headers; a text that a spreadsheet would take for\n"
+     "a formula gets a ' before it. NDJSON is one JSON document a line. The output holds personal\n"
+     "data, a ledger none: household numbers only.\n\n"
+     "A ledger is a document about a theme of the folder ledgers beside the forms: housing, "
+     "water,\n"
+     "environment, relocation; first the villages, then the households with what was found and "
+     "done.\n\n"
+     "  --format F      csv or ndjson, of a ledger csv or xlsx (csv)\n"
+     "  --all           leads, covert inspections and what follows from them too\n"
+     "  --theme THEME   what the ledger is about\n"
+     "  --village CODE  of a village, 12 digits; without --village and --town of the county\n"
+     "  --town NNN      of a township, three digits\n"
+     "  --output FILE   instead of standard output; xlsx needs it\n",
      "zoufang export tasks --data county >tasks.csv", NULL},
+    {"bulletin", cmd_bulletin, "write the monthly bulletin",
+     "YYYY-MM --data DIR [--output FILE] [--json]\n",
+     "Writes what the county office sends round after a month: findings, tasks, visits and what\n"
+     "remains of the campaigns, as they stood at the month's end, with the change on the month\n"
+     "before; Markdown in Chinese, by the template bulletin/bulletin.md beside the forms. It "
+     "names\n"
+     "no household and no cadre.\n\n"
+     "  --output FILE   instead of standard output\n"
+     "  --json          the figures as one JSON object, which the server publishes too\n",
+     "zoufang bulletin 2019-07 --data county", NULL},
     {"param", cmd_param, "show or change a threshold or date that rules use",
      "list --data DIR [--json]\n"
      "get NAME --data DIR [--json]\n"

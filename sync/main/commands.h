@@ -30,6 +30,7 @@ int cmd_serve(struct app *a);
 int cmd_init(struct app *a);
 int cmd_import(struct app *a);
 int cmd_export(struct app *a);
+int cmd_bulletin(struct app *a);
 int cmd_param(struct app *a);
 int cmd_device(struct app *a);
 int cmd_relay(struct app *a);

@@ -124,20 +124,6 @@ static bool put_tables(struct job *j, struct err *e) {
     return ok && !err_is_set(e);
 }
 
-/* What is derived follows the records as long as a server runs. */
-static void warn_if_late(const struct job *j) {
-    sqlite3_stmt *q = NULL;
-    sqlite3_prepare_v2(store_db(j->core->store),
-                       "SELECT 1 FROM dirty WHERE level NOT IN ('all', 'held', 'scope') LIMIT 1",
-                       -1, &q, NULL);
-    if (q && sqlite3_step(q) == SQLITE_ROW)
-        fprintf(stderr,
-                "zoufang %s: some records are not in the figures yet: run the server, or "
-                "zoufang rebuild\n",
-                j->app->argv[0]);
-    sqlite3_finalize(q);
-}
-
 static bool write_document(struct job *j, const char *theme, const char *path, bool workbook,
                            struct err *e) {
     char day[11];
@@ -150,7 +136,7 @@ static bool write_document(struct job *j, const char *theme, const char *path, b
     time_local_date(clock_wall_ms(j->core->clock), day);
     name_place(j, name, sizeof name);
     snprintf(j->note, sizeof j->note, "%s(%s) 截至 %s", name, j->place, day);
-    warn_if_late(j);
+    app_warn_if_late(j->app, j->core);
     j->file = ledger_file_open(path, workbook, e);
     if (!j->file)
         return false;

@@ -280,6 +280,13 @@ UPDATE retained SET sent = 0, due_ms = ?2 WHERE topic = ?1;
 INSERT INTO retained(topic, payload, sent, due_ms) VALUES(?1, NULL, 0, ?2)
   ON CONFLICT(topic) DO NOTHING;
 
+-- name: retained_payload
+SELECT payload FROM retained WHERE topic = ?1 AND payload IS NOT NULL;
+
+-- The day since when a division is in the register.
+-- name: registered_since
+SELECT hlc_day(min(hlc)) FROM record WHERE subject = ?1 AND form = 'register.division' AND outcome = 1;
+
 -- name: dirty_has
 SELECT 1 FROM dirty WHERE level = ?1 AND id = '';
 

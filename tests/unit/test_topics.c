@@ -71,6 +71,7 @@ Test(topics, builds_those_of_the_protocol) {
     built(topic_catalog_form(t, c, "hh.facts", 2), t, ROOT "catalog/hh.facts/2");
     built(topic_server(t, c), t, ROOT "server");
     built(topic_metrics(t, c), t, ROOT "metrics");
+    built(topic_bulletin(t, c, "2019-07"), t, ROOT "bulletin/2019-07");
     built(topic_server_filter(t, c, 0), t, ROOT "up/+/records");
     built(topic_server_filter(t, c, 4), t, ROOT "relay/+/+/pull");
     cr_assert(!topic_server_filter(t, c, 5));

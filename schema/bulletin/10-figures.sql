@@ -1,0 +1,100 @@
+-- object: figures
+-- One row: the county's figures of the month from :from to :to (:month, such as 2019-07), as they stood
+-- at the end of :to. They follow from the records and their stamps alone; the month before is asked in
+-- the same way. A column is a figure: {{figures.NAME}}, {{previous.NAME}} and {{change.NAME}} in the
+-- template, NULL = unknown. Findings that came from leads are not counted anywhere; covert ones only
+-- here, never by unit or township.
+WITH village AS MATERIALIZED (
+  SELECT id, iif(doc ->> '$.village_list', 1, 0) AS listed FROM entity
+   WHERE kind = 'division' AND gone = '' AND id NOT LIKE '%000'),
+county AS (SELECT max(substr(id, 1, 6)) || '000000' AS code FROM village),
+-- Findings, each with what had happened to it by the end of the month.
+finding AS MATERIALIZED (
+  SELECT l.subject, l.doc ->> '$.day' AS day, l.doc ->> '$.source' AS source, l.doc ->> '$.place' AS place,
+         l.doc ->> '$.severity' AS severity, l.doc -> '$.events' AS events,
+         (SELECT e.value ->> '$.what' FROM json_each(l.doc, '$.events') e
+           WHERE e.value ->> '$.day' <= :to
+             AND e.value ->> '$.what' IN ('rectified', 'passed', 'failed', 'relapsed')
+           ORDER BY e.value ->> '$.n' DESC LIMIT 1) AS state
+    FROM county c CROSS JOIN ledger l ON l.place = c.code AND l.view = 'finding.loop'
+   WHERE l.doc ->> '$.told' AND l.doc ->> '$.day' <= :to),
+event AS MATERIALIZED (
+  SELECT e.value ->> '$.what' AS what FROM finding f CROSS JOIN json_each(f.events) e
+   WHERE e.value ->> '$.day' BETWEEN :from AND :to),
+-- Tasks that ran at the end of the month.
+running AS MATERIALIZED (
+  SELECT due, priority FROM task
+   WHERE gone = '' AND class < 5 AND state <> 'void' AND opened <= :to AND (closed = '' OR closed > :to)),
+ended AS MATERIALIZED (
+  SELECT closed <= due AS on_time FROM task
+   WHERE gone = '' AND class < 5 AND state = 'closed' AND closed BETWEEN :from AND :to),
+visit AS MATERIALIZED (
+  SELECT (SELECT m.value ->> '$.closed' <= :to FROM json_each(l.doc) m WHERE m.value ->> '$.month' = :month) AS done
+    FROM village v CROSS JOIN ledger s ON s.place = v.id AND s.view = 'status'
+    LEFT JOIN ledger l ON l.subject = s.subject AND l.view = 'visit'
+   WHERE s.doc ->> '$.need' > 0 AND substr(s.doc ->> '$.since', 1, 7) <= :month),
+house AS MATERIALIZED (
+  SELECT x.value ->> '$.closed' AS closed
+    FROM village v CROSS JOIN ledger l ON l.place = v.id AND l.view = 'house.left'
+    CROSS JOIN ledger h ON h.subject = l.subject AND h.view = 'house'
+    CROSS JOIN json_each(h.doc, '$.episodes') x
+   WHERE x.value ->> '$.use' = 'resident' AND x.value ->> '$.sole' AND x.value ->> '$.found' <= :to),
+wreck AS MATERIALIZED (
+  SELECT x.value ->> '$.closed' AS closed
+    FROM village v CROSS JOIN ledger l ON l.place = v.id AND l.view = 'house.demolish_left'
+    CROSS JOIN ledger h ON h.subject = l.subject AND h.view = 'house'
+    CROSS JOIN json_each(h.doc, '$.demolish') x WHERE x.value ->> '$.found' <= :to),
+-- Of the target households those whose water was found safe, and not unsafe since.
+thirst AS MATERIALIZED (
+  SELECT l.num AS persons,
+         EXISTS (SELECT 1 FROM stored_record r WHERE r.subject = e.id AND r.form = 'inspect.water'
+                   AND r.hlc < (unixepoch(:to, '+1 day') - 28800) * 1000 << 16
+                   AND hlc_day(r.hlc) >= date(:to, '-' || coalesce(param('check.water_days'), 365) || ' days'))
+         AND NOT EXISTS (SELECT 1 FROM ledger w CROSS JOIN json_each(w.doc) x
+                   WHERE w.subject = e.id AND w.view = 'water' AND x.value ->> '$.found' <= :to
+                     AND coalesce(x.value ->> '$.closed', '9999') > :to) AS safe
+    FROM village v CROSS JOIN entity e ON e.place = v.id AND +e.kind = 'household' AND e.gone = ''
+    CROSS JOIN ledger l ON l.subject = e.id AND l.view = 'population'
+   WHERE e.doc ->> '$.water_target'),
+moved AS MATERIALIZED (
+  SELECT l.den AS persons, iif(m.doc ->> '$.closed' <= :to, l.num, 0) AS done
+    FROM village v CROSS JOIN ledger l ON l.place = v.id AND l.view = 'reloc'
+    LEFT JOIN ledger m ON m.subject = l.subject AND m.view = 'relocation'),
+counted AS MATERIALIZED (
+  SELECT
+    (SELECT count(DISTINCT substr(place, 1, 12)) FROM finding
+      WHERE source = 'covert' AND day BETWEEN :from AND :to) AS covert_villages,
+    coalesce(param('target.villages') + 0, (SELECT count(*) FROM village)) AS villages,
+    (SELECT count(*) FROM finding WHERE day BETWEEN :from AND :to) AS found,
+    (SELECT count(*) FROM finding WHERE day BETWEEN :from AND :to AND state IS 'passed') AS closed,
+    (SELECT count(*) FROM finding) AS found_all,
+    (SELECT count(*) FROM finding WHERE state IS 'passed') AS closed_all,
+    (SELECT count(*) FROM finding WHERE state IS NOT 'passed' AND severity = 'high') AS open_high,
+    (SELECT count(*) FROM finding WHERE source = 'tour') AS tour,
+    (SELECT count(*) FROM finding WHERE source = 'tour' AND state IS 'passed') AS tour_closed,
+    (SELECT count(*) FROM event WHERE what = 'relapsed') AS reopened,
+    (SELECT count(*) FROM event WHERE what IN ('kept', 'relapsed')) AS lookbacks,
+    (SELECT count(*) FROM running) AS tasks_open,
+    (SELECT count(*) FROM running WHERE due < :to) AS tasks_overdue,
+    (SELECT count(*) FROM running
+      WHERE julianday(:to) - julianday(due) >= iif(priority = 1, 4, 7)) AS tasks_overdue_county,
+    (SELECT count(*) FROM ended) AS tasks_ended,
+    (SELECT count(*) FROM ended WHERE on_time) AS tasks_on_time,
+    (SELECT count(*) FROM visit) AS visits_due,
+    (SELECT count(*) FROM visit WHERE done) AS visits_done,
+    (SELECT count(*) FROM house) AS houses,
+    (SELECT count(*) FROM house WHERE closed IS NULL OR closed > :to) AS houses_left,
+    (SELECT count(*) FROM wreck) AS wrecks,
+    (SELECT count(*) FROM wreck WHERE closed IS NULL OR closed > :to) AS wrecks_left,
+    (SELECT CAST(total(persons) AS INTEGER) FROM thirst) AS water,
+    (SELECT CAST(total(persons) AS INTEGER) FROM thirst WHERE NOT safe) AS water_left,
+    (SELECT CAST(total(persons) AS INTEGER) FROM moved) AS relocated,
+    (SELECT CAST(total(persons - done) AS INTEGER) FROM moved) AS relocated_left)
+SELECT *,
+  round(100.0 * closed / nullif(found, 0), 1) AS closed_pct,
+  round(100.0 * closed_all / nullif(found_all, 0), 1) AS closed_all_pct,
+  round(100.0 * tour_closed / nullif(tour, 0), 1) AS tour_closed_pct,
+  round(100.0 * reopened / nullif(lookbacks, 0), 1) AS lookback_fail_pct,
+  round(100.0 * tasks_on_time / nullif(tasks_ended, 0), 1) AS on_time_pct,
+  round(100.0 * visits_done / nullif(visits_due, 0), 1) AS visit_pct
+  FROM counted;
