@@ -124,9 +124,9 @@ static const char *const root_members[] = {"x-form",       "x-version",      "x-
                                            "x-error",      "x-entity-class", "x-by-register",
                                            "x-unit-roles", "x-area-roles",   "x-opens",
                                            "x-exclusive",  "x-place",        NULL};
-static const char *const property_members[] = {"x-label",      "x-class",    "x-fact",
-                                               "x-fact-roles", "x-required", "x-error",
-                                               "x-code",       "x-entity",   NULL};
+static const char *const property_members[] = {
+    "x-label", "x-class",  "x-fact",    "x-fact-roles",  "x-required", "x-error",
+    "x-code",  "x-entity", "x-prefill", "x-cross-check", "x-own",      NULL};
 static const char *const maps_of_schemas[] = {"properties", "patternProperties", "$defs",
                                               "dependentSchemas", NULL};
 static const char *const lists_of_schemas[] = {"allOf", "anyOf", "oneOf", "prefixItems", NULL};
@@ -969,7 +969,7 @@ struct form_catalog *form_catalog_load(const char *dir, struct err *e) {
     if (ok) {
         make_index(c);
         make_hash(c);
-        struct form_run *r = form_run_create(c, e);
+        struct form_run *r = form_sources_fit(c, e) ? form_run_create(c, e) : NULL;
         ok = r != NULL;
         form_run_destroy(r);
     }

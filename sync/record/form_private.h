@@ -1,4 +1,4 @@
-/* What form_load.c builds and form.c, form_run.c, form_text.c use. Not for others. */
+/* What form_load.c builds and the other form*.c use. Not for others. */
 #ifndef FORM_PRIVATE_H
 #define FORM_PRIVATE_H
 
@@ -41,6 +41,9 @@ struct form_catalog {
 
 /* Compiles every SQL expression by itself, so that the error names it. */
 bool form_run_try(const struct form_own *f, struct err *e);
+
+/* x-prefill, x-cross-check and x-own of every property; the facts that they name exist. */
+bool form_sources_fit(const struct form_catalog *c, struct err *e);
 
 uint32_t form_hash(const char *id, size_t size, int64_t fv);
 

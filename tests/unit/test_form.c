@@ -77,6 +77,8 @@ static bool validate(const struct form_catalog *c, const char *data, struct form
     ",\"items\":{\"x-entity\":{" entity "},\"properties\":{\"p\":{" LABEL "},\"f\":{" LABEL        \
     ",\"x-fact\":\"f\"" fact "}}}}}}"
 
+#define ONE "{" HEAD ",\"properties\":{\"a\":{" LABEL ","
+
 Test(form, a_bad_file_is_refused_and_named) {
     static const struct {
         const char *text, *wanted; /* wanted stands in the message */
@@ -120,6 +122,12 @@ Test(form, a_bad_file_is_refused_and_named) {
         {LIST("\"x-entity\":{},", "\"kind\":\"person\",\"id\":\"{p}\"", "9", ""),
          "items of an array"},
         {"{" HEAD ",\"x-opens\":\"door\"}", "x-opens"},
+        {ONE "\"x-prefill\":\"household.none\"}}}", "a: x-prefill names no fact"},
+        {ONE "\"x-prefill\":\"household\"}}}", "x-prefill"},
+        {ONE "\"x-prefill\":\"person.id\"}}}", "x-prefill"},
+        {ONE "\"x-cross-check\":1}}}", "x-cross-check"},
+        {ONE "\"x-own\":false}}}", "x-own"},
+        {ONE "\"x-own\":true,\"x-fact\":\"f\"}}}", "at most"},
         {"{" HEAD ",\"x-entity-class\":\"L7\"}", "x-entity-class"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -129,6 +137,15 @@ Test(form, a_bad_file_is_refused_and_named) {
         cr_expect(strstr(e.msg, bad[i].wanted), "%s, not %s", e.msg, bad[i].wanted);
         cr_expect_eq(e.code, ERR_USAGE);
     }
+}
+
+Test(form, a_property_may_begin_with_what_is_known) {
+    struct form_catalog *c =
+        loaded("{" HEAD ",\"properties\":{\"a\":{" LABEL ",\"x-fact\":\"f\"},\"b\":{" LABEL
+               ",\"x-prefill\":\"household.f\"},\"c\":{" LABEL
+               ",\"x-prefill\":\"household.id\"},\"d\":{" LABEL ",\"x-cross-check\":\"f\"}}}");
+    cr_expect_eq(form_at(c, 0)->write_count, 1);
+    form_catalog_destroy(c);
 }
 
 Test(form, the_file_name_says_form_and_version) {
