@@ -3,13 +3,13 @@
 -- forms: hh.facts
 -- reads: members status
 -- keeps: dq.registered dq.watered
--- What the county's inventories are compared with: the people with whom a household was first recorded
--- (births, marriages, deaths and moves since are natural change), if it is a registered poor household
--- (dq.registered) or one whose water is to be made safe (dq.watered). den: the number of the day on
--- which that last became so or otherwise.
+-- What a village's inventory is compared with. dq.watered: the people with whom a household was first
+-- recorded (births, marriages, deaths and moves since are natural change) whose water is to be made safe.
+-- den: the number of the day on which it last became so; of dq.registered, on which the household last
+-- became poor or ceased to be.
 WITH home AS MATERIALIZED (
   SELECT c.subject, e.place, e.doc ->> '$.water_target' AS target, s.doc ->> '$.turns' AS turns,
-         s.doc ->> '$.status' IN ('not_exited', 'planned_exit', 'returned', 'exited') AS poor, (
+         (
            SELECT hlc_day(r.hlc) FROM stored_record r
             WHERE r.subject = c.subject AND r.form = 'hh.facts' ORDER BY r.hlc LIMIT 1) AS day,
          EXISTS (SELECT 1 FROM record r WHERE r.subject = c.subject AND r.form = 'hh.facts' LIMIT 1 OFFSET 1) AS edited
@@ -20,7 +20,7 @@ counted AS MATERIALIZED (
   SELECT h.*, (SELECT count(*) FROM ledger l, json_each(unsealed(l.doc)) m
                 WHERE l.subject = h.subject AND l.view = 'members' AND hlc_day(m.value ->> '$.since') <= h.day) AS persons
     FROM home h WHERE day IS NOT NULL)
-SELECT subject, 'dq.registered' AS name, place, iif(poor, persons, 0) AS num, julianday(coalesce((
+SELECT subject, 'dq.registered' AS name, place, NULL AS num, julianday(coalesce((
          SELECT max(day) FROM (
            SELECT x.value ->> '$.day' AS day,
                   x.value ->> '$.status' IN ('not_exited', 'planned_exit', 'returned', 'exited') AS now,

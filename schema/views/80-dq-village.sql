@@ -2,22 +2,24 @@
 -- level: village
 -- forms: survey.opinion register.division village.survey indicator
 -- keeps: fault.village
--- Conflicts of a village's facts. dq14: the people registered in 2014 are not those of the registered
--- households, or the water baseline not those whose water is to be made safe (births, deaths and moves
--- apart). dq15: a survey gives the water 2 of 5 or less where the ledger has at least nine tenths safe,
--- until one gives it more. dq17: a project is to serve more households than the village has, until it is
+-- Conflicts of a village's facts. dq14: registered in 2014 were others than exited, did not exit or
+-- came and went since, or the water baseline is not those whose water is to be made safe. dq15: a
+-- survey gives the water 2 of 5 or less where the ledger has at least nine tenths safe, until one
+-- gives it more. dq17: a project is to serve more households than the village has, until it is
 -- declared anew. dq18: who surveyed a household helps it, until another surveys it.
 WITH village AS MATERIALIZED (
   SELECT c.subject, e.doc, e.conflicts FROM changed c CROSS JOIN entity e ON e.kind = 'division' AND e.id = c.subject
    WHERE e.gone = '' AND substr(c.subject, 10) <> '000'),
--- a figure, when it was written, the sum that it should be
+-- a figure that is not the sum that it should be
 base AS (
-  SELECT v.subject, f.fact, v.doc ->> ('$.' || f.fact) AS figure, f.view, i.num
-    FROM village v CROSS JOIN (
-      SELECT 'registered_2014' AS fact, 'dq.registered' AS view
-      UNION ALL SELECT 'water_baseline', 'dq.watered') f
-    CROSS JOIN indicator i ON i.place = v.subject AND i.name = f.view
-   WHERE v.doc ->> ('$.' || f.fact) <> i.num),
+  SELECT subject, 'registered_2014' AS fact, 'dq.registered' AS view FROM village v
+   WHERE doc ->> '$.registered_2014' <> (
+     SELECT sum(i.num) FROM indicator i
+      WHERE i.place = v.subject AND i.name IN ('inventory.exited', 'inventory.unexited', 'inventory.natural'))
+  UNION ALL
+  SELECT v.subject, 'water_baseline', 'dq.watered'
+    FROM village v CROSS JOIN indicator i ON i.place = v.subject AND i.name = 'dq.watered'
+   WHERE v.doc ->> '$.water_baseline' <> i.num),
 broken AS (
   SELECT b.subject, max(date((SELECT max(l.den) FROM ledger l WHERE l.place = b.subject AND l.view = b.view)), (
            SELECT hlc_day(max(r.hlc)) FROM stored_record r

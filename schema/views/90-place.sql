@@ -1,14 +1,10 @@
 -- view: place
 -- level: place
--- names: task.open task.overdue task.on_time house.unattainable house.groups water.left v.incidence v.infra v.exit_ready v.exited target.exit_persons target.exit_villages target.relocated_persons target.villages target.water_villages target.water_persons natural.exit_persons natural.relocated_persons natural.water_persons
+-- names: task.open task.overdue task.on_time house.unattainable house.groups water.left v.incidence v.infra v.exit_ready target.exit_persons target.relocated_persons target.villages target.water_villages target.water_persons natural.exit_persons natural.relocated_persons natural.water_persons
 -- What a village counts by itself, from its own facts and what was found of its households. Covert
 -- work, leads and patrols (class 5) are never counted. A target counts the persons of a frozen list
 -- whose household has reached it; who has left since stands apart (natural.*) and shrinks nothing.
--- A village's exit is marked with effect when all steps of that year are there, the announcement
--- after the notice, and its checks held at the stamp of the mark: by the facts written until then,
--- the households not exited then, the water found safe then.
-WITH RECURSIVE
-tasks AS MATERIALIZED (
+WITH tasks AS MATERIALIZED (
   SELECT c.subject,
          sum(t.closed = '') AS running, sum(t.closed = '' AND t.due < today()) AS overdue,
          sum(t.state = 'closed') AS ended, sum(t.state = 'closed' AND t.closed <= t.due) AS on_time,
@@ -16,8 +12,7 @@ tasks AS MATERIALIZED (
     FROM changed c CROSS JOIN task t
    WHERE t.place = c.subject AND t.gone = '' AND t.class < 5 GROUP BY c.subject),
 village AS MATERIALIZED (
-  SELECT c.subject, e.doc, e.doc ->> '$.groups' AS groups, e.doc ->> '$.water_baseline' AS baseline,
-         e.doc ->> '$.poor_village' AS poor
+  SELECT c.subject, e.doc, e.doc ->> '$.groups' AS groups, e.doc ->> '$.water_baseline' AS baseline
     FROM changed c CROSS JOIN entity e ON e.kind = 'division' AND e.id = c.subject
    WHERE e.gone = '' AND substr(c.subject, 10) <> '000'),
 counted AS MATERIALIZED (
@@ -27,72 +22,19 @@ counted AS MATERIALIZED (
          (SELECT sum(w.num) FROM ledger w WHERE w.place = v.subject AND w.view = 'water.safe') AS safe,
          (SELECT count(*) FROM ledger w WHERE w.place = v.subject AND w.view = 'water.assessed') AS homes
     FROM village v),
--- ---- the village's exit
-step AS MATERIALIZED (
-  SELECT v.subject, r.body ->> '$.data.year' AS year, r.body ->> '$.data.step' AS step,
-         r.body ->> '$.data.date' AS day, r.body ->> '$.data.notice_to' AS until, r.hlc, r.id
-    FROM village v CROSS JOIN stored_record r ON r.subject = v.subject AND r.form = 'exit.step'),
-mark AS MATERIALIZED (
-  SELECT m.subject, m.id, m.hlc, hlc_day(m.hlc) AS day FROM step m
-   WHERE m.step = 'mark'
-     AND EXISTS (SELECT 1 FROM step x WHERE x.subject = m.subject AND x.year = m.year AND x.step = 'review')
-     AND EXISTS (SELECT 1 FROM step x WHERE x.subject = m.subject AND x.year = m.year AND x.step = 'verify')
-     AND EXISTS (SELECT 1 FROM step x JOIN step y ON y.subject = x.subject AND y.year = x.year
-                  WHERE x.subject = m.subject AND x.year = m.year AND x.step = 'notice'
-                    AND y.step = 'announce' AND y.day > x.until)),
-written AS MATERIALIZED (
-  SELECT m.subject, m.id, coalesce(r.body -> '$.data.set', r.body -> '$.data') AS said,
-         row_number() OVER (PARTITION BY m.id ORDER BY r.hlc, r.id) AS n
-    FROM mark m CROSS JOIN stored_record r
-      ON r.subject = m.subject AND r.form IN ('register.division', 'village.survey') AND r.hlc <= m.hlc),
-folded(subject, id, n, doc) AS (
-  SELECT subject, id, 0, '{}' FROM mark
-  UNION ALL
-  SELECT f.subject, f.id, u.n, json_patch(f.doc, u.said)
-    FROM folded f CROSS JOIN written u ON u.id = f.id AND u.n = f.n + 1),
-then_poor AS MATERIALIZED (
-  SELECT m.id, coalesce(sum(p.den), 0) AS unexited
-    FROM mark m
-    LEFT JOIN ledger p ON p.place = m.subject AND p.view = 'poverty' AND (
-      SELECT CASE s.doc ->> '$.status' WHEN 'exited' THEN s.doc ->> '$.marked' > m.day
-               WHEN 'returned' THEN NOT EXISTS (
-                 SELECT 1 FROM stored_record r WHERE r.subject = p.subject AND r.form = 'hh.facts'
-                    AND r.hlc > m.hlc AND r.body ->> '$.data.set.poverty_status' = 'returned')
-               ELSE 1 END
-        FROM ledger s WHERE s.subject = p.subject AND s.view = 'status')
-   GROUP BY m.id),
-then_safe AS MATERIALIZED (
-  SELECT m.id, count(*) AS homes, sum(
-      EXISTS (SELECT 1 FROM stored_record r
-               WHERE r.subject = h.subject AND r.form = 'inspect.water' AND r.hlc <= m.hlc
-                 AND hlc_day(r.hlc) >= date(m.day, '-' || coalesce(param('check.water_days'), 365) || ' days'))
-      AND NOT EXISTS (
-        SELECT 1 FROM ledger w CROSS JOIN json_each(w.doc) x
-         WHERE w.subject = h.subject AND w.view = 'water' AND x.value ->> '$.found' <= m.day
-           AND coalesce(x.value ->> '$.closed', '9999') > m.day)) AS safe
-    FROM mark m CROSS JOIN ledger h ON h.place = m.subject AND h.view = 'water.assessed'
-   WHERE param('v.safe_water_pct_min') IS NOT NULL GROUP BY m.id),
--- ---- the checks of a village, now (id NULL) and at each mark
-asked AS MATERIALIZED (
-  SELECT subject, NULL AS id, doc, unexited, safe, homes FROM counted
-  UNION ALL
-  SELECT subject, id, doc, (SELECT unexited FROM then_poor o WHERE o.id = f.id),
-         (SELECT safe FROM then_safe o WHERE o.id = f.id), (SELECT homes FROM then_safe o WHERE o.id = f.id)
-    FROM (SELECT *, max(n) FROM folded GROUP BY id) f),
+-- ---- the checks of a village
 part AS MATERIALIZED (
-  SELECT subject, id, unexited, doc ->> '$.rural_pop' AS people,
+  SELECT subject, unexited, doc ->> '$.rural_pop' AS people,
          100.0 * unexited / (doc ->> '$.rural_pop') < param('v.incidence_pct_max') + 0 AS incidence,
          json_array_length(doc, '$.industry') > 0
          AND doc ->> '$.collective_income_yuan' >= param('v.collective_income_yuan_min') + 0 AS income,
          100.0 * (doc ->> '$.groups_road') / (doc ->> '$.groups') >= param('v.road_pct_min') + 0
          AND 100.0 * (doc ->> '$.hh_power') / (doc ->> '$.households') >= param('v.power_pct_min') + 0
          AND 100.0 * (doc ->> '$.hh_broadband') / (doc ->> '$.households') >= param('v.broadband_pct_min') + 0
-         AND 100.0 * safe / homes >= param('v.safe_water_pct_min') + 0 AS infra,
+         AND 100.0 * coalesce(safe, 0) / homes >= param('v.safe_water_pct_min') + 0 AS infra,
          doc ->> '$.clinic' AND doc ->> '$.doctors' >= param('v.doctors_min') + 0
          AND doc ->> '$.culture_m2' > 0 AS services
-    FROM asked),
-checked AS MATERIALIZED (
-  SELECT *, incidence AND income AND infra AND services AS ready FROM part),
+    FROM counted),
 -- ---- frozen lists
 listed AS MATERIALIZED (
   SELECT t.subject, substr(t.view, 6) AS list, h.key AS household, h.value AS persons,
@@ -118,7 +60,7 @@ gone AS MATERIALIZED (
    GROUP BY d.subject, d.list),
 kept AS MATERIALIZED (
   SELECT v.subject, substr(t.view, 6) AS list FROM village v CROSS JOIN ledger t
-      ON t.subject = v.subject AND t.view IN ('list.villages', 'list.exit_villages', 'list.water_villages'))
+      ON t.subject = v.subject AND t.view IN ('list.villages', 'list.water_villages'))
 SELECT subject, 'task.open' AS name, subject AS place, running AS num, NULL AS den FROM tasks
 UNION ALL SELECT subject, 'task.overdue', subject, overdue, running FROM tasks
 UNION ALL SELECT subject, 'task.on_time', subject, on_time, ended FROM tasks
@@ -129,13 +71,10 @@ SELECT v.subject, 'house.groups', v.subject,
          WHERE l.place = v.subject AND l.view = 'house.inspected'), v.groups
   FROM village v
 UNION ALL SELECT subject, 'water.left', subject, 0, baseline FROM village
-UNION ALL SELECT subject, 'v.incidence', subject, unexited, people FROM checked WHERE id IS NULL
-UNION ALL SELECT subject, 'v.infra', subject, infra, 1 FROM checked WHERE id IS NULL
-UNION ALL SELECT subject, 'v.exit_ready', subject, ready, 1 FROM checked WHERE id IS NULL
+UNION ALL SELECT subject, 'v.incidence', subject, unexited, people FROM part
+UNION ALL SELECT subject, 'v.infra', subject, infra, 1 FROM part
 UNION ALL
-SELECT subject, 'v.exited', subject,
-       EXISTS (SELECT 1 FROM checked x WHERE x.subject = v.subject AND x.id IS NOT NULL AND x.ready), 1
-  FROM village v WHERE poor
+SELECT subject, 'v.exit_ready', subject, incidence AND income AND infra AND services, 1 FROM part
 UNION ALL SELECT subject, 'target.' || list, subject, done, n FROM reached WHERE list <> 'water_persons'
 UNION ALL
 SELECT v.subject, 'target.water_persons', v.subject, coalesce(o.done, 0), coalesce(v.baseline, o.n)
@@ -143,10 +82,7 @@ SELECT v.subject, 'target.water_persons', v.subject, coalesce(o.done, 0), coales
  WHERE v.baseline > 0 OR o.n > 0
 UNION ALL
 SELECT k.subject, 'target.' || k.list, k.subject,
-       CASE k.list WHEN 'villages' THEN 1
-         WHEN 'exit_villages' THEN EXISTS (
-           SELECT 1 FROM checked x WHERE x.subject = k.subject AND x.id IS NOT NULL AND x.ready)
-         ELSE coalesce(o.safe, 0) >= o.homes AND o.homes > 0 END, 1
+       iif(k.list = 'villages', 1, coalesce(o.safe, 0) >= o.homes AND o.homes > 0), 1
   FROM kept k CROSS JOIN counted o ON o.subject = k.subject
 UNION ALL
 SELECT o.subject, 'natural.' || o.list, o.subject, coalesce(g.n, 0), o.n

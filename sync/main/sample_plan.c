@@ -333,7 +333,8 @@ static void plan_poor_household(struct sample *s, struct plan_household *h) {
         h->dibao = h->disabled = h->care = false;
         h->listed_year = 2014;
     }
-    s->villages[h->village].registered += h->size;
+    if (h->listed_year == 2014)
+        s->villages[h->village].registered += h->size;
 }
 
 static void plan_poverty(struct sample *s) {

@@ -2,14 +2,13 @@
 infrastructure, activities, the inventory."""
 import csv
 import datetime
+import json
 import os
 import shutil
 
 import scenario
 import zf
 from scenario import CO, COUNTY, CT, HOUSE, PHOTO, PHOTO2, SI_HOUSING, SI_WATER, TOWN, TW, VILLAGE, VO, VT, Scenario
-
-SIX = ("review", "verify", "agree", "notice", "announce", "mark")
 
 
 def water(outage=0, **more):
@@ -72,6 +71,135 @@ class PlaceScenario(Scenario):
 
     def county_says(self, name):
         return self.status(COUNTY)["county"][name]
+
+
+class Exits(PlaceScenario):
+    def exit_ready(self, h):
+        """Records after which all seven checks of a household of this village are ok, in November."""
+        at = "2019-10-2%d"
+        persons = self.members(h)
+        return [
+            self.record("check.income", h, VO, {
+                "year": 2019, "wage": 60000, "business": 0, "property": 0, "transfer": 0, "business_cost": 0,
+                "persons": len(persons), "signed": True}, at=at % 1),
+            self.record("visit.household", h, VO, {
+                "mode": "in_person", "purpose": ["verify"], "start": "2019-10-22T09:00:00+08:00",
+                "end": "2019-10-22T09:40:00+08:00", "met": "head", "food_ok": True, "clothing_ok": True, "signed": True,
+                "photos": [PHOTO]}, at=at % 2, gps={"lat": 30.431, "lng": 116.242, "acc_m": 5}),
+            self.record("check.medical", h, VO, {
+                "year": 2019, "oop_yuan": 0, "members": [
+                    {"person": p, "insured": True, "major_ill": False, "chronic_card": False, "doctor_signed": True}
+                    for p in persons]}, at=at % 3),
+            self.record("inspect.housing", h, SI_HOUSING, appraise("A"), at=at % 4),
+            self.record("inspect.water", h, SI_WATER, water(persons=len(persons)), at=at % 5)] + [
+            self.record("check.education", p, VO, {
+                "student": "primary", "school": "示例小学", "dropout": False, "unfit_health": False}, at=at % 6)
+            for p, in self.county.query(
+                "SELECT id FROM entity WHERE kind = 'person' AND id GLOB ? AND doc ->> '$.birth'"
+                " BETWEEN '2003-01-01' AND '2014-01-01'", h + "-*")]
+
+    def steps(self, subject, mark=True, cadre=TW):
+        village = "-" not in subject
+        days = {"review": "2019-11-01", "verify": "2019-11-02", "agree": "2019-11-03", "notice": "2019-11-04",
+                "announce": "2019-11-12", "mark": "2019-11-13"}
+        more = {"review": {"votes_for": 30, "votes_all": 40}, "agree": {"signed": True},
+                "notice": {"notice_to": "2019-11-11"}, "announce": {"objections": 0}}
+        return [self.record("exit.step", subject, CO if step == "mark" and village else cadre,
+                            {"year": 2019, "step": step, "date": day, **more.get(step, {})}, at=day)
+                for step, day in days.items() if (mark or step != "mark") and not (village and step == "agree")]
+
+    def test_01_04_targets_and_the_county(self):
+        """Marked all but a household of 4: 15,222 of 15,226; without the 17th village the county does not exit, whatever
+        its incidence; marked both: 15,226 and 17."""
+        listed = {}
+        for i, in self.county.query("SELECT DISTINCT x.value FROM record r, json_each(r.body, '$.data.ids') x"
+                                    " WHERE form = 'register.target' AND body ->> '$.data.list' = 'exit_persons'"):
+            listed.setdefault(i[:20], []).append(i)
+        last = next(h for h in sorted(listed) if h.startswith(VILLAGE) and len(listed[h]) == 4)
+        new = ["3408251043%02d" % k for k in range(16)]
+        self.load("divisions", [{
+            "code": v, "name": "示例村", "level": "village", "parent": TOWN, "poor_village": "true", "rural_pop":
+            296 + (k == 0), "groups": 10, "groups_road": 10, "households": 100, "hh_power": 100, "hh_broadband": 90,
+            "clinic": "true", "doctors": 1, "culture_m2": 50, "collective_income_yuan": 60000, "industry": "茶叶"}
+            for k, v in enumerate(new)])
+        ids = ["%s-%02d-%04d-%02d" % (new[k // 99 % 16], 1, k // 99 + 1, k % 99 + 1) for k in range(15226 - 152)]
+        self.load("households", [{"household_id": h, "poverty_status": "exited", "exit_year": 2019}
+                                 for h in sorted({i[:20] for i in ids} | set(listed) - {last})])
+        self.load("targets", [{"subject_id": i, "list": "exit_persons"} for i in ids] +
+                  [{"subject_id": v, "list": "exit_villages"} for v in new])
+        for name, value in (("income_line_yuan", 3747), ("v.road_pct_min", 90), ("v.power_pct_min", 99),
+                            ("v.broadband_pct_min", 70), ("v.safe_water_pct_min", 0), ("c.road_province_pct", 80)):
+            self.param(name, value)
+        self.day("2019-11-20")
+        self.publish(self.exit_ready(last))
+        self.publish([r for v in new for r in self.steps(v)])
+        self.assertIndicator("target.exit_persons", 15222, 15226, COUNTY, ok=False)
+        self.assertIndicator("target.exit_villages", 16, 17, COUNTY, ok=False)
+        # a village that does not meet the standard: the mark is stored, but has no effect
+        self.publish(self.steps(VILLAGE))
+        self.assertIndicator("v.collective", 0, 1, ok=False)
+        self.assertIndicator("v.exited", 0, 1, ok=False)
+        self.assertTask("T-Q1-%s-exit-1" % VILLAGE, "open 2019-11-13 2019-11-20")
+        self.assertIndicator("target.exit_villages", 16, 17, COUNTY, ok=False)
+        self.assertEqual(self.county_says("c.incidence"), {"num": 34, "den": 6800, "ok": True})   # 0.5%
+        self.assertEqual(self.county_says("c.villages"), {"num": 16, "den": 17, "ok": False})
+        self.assertEqual(self.county_says("c.exit"), {"ok": False})
+        self.assertEqual(self.county_says("c.income")["ok"], None)
+        # the last household and the last village
+        self.publish(self.steps(last))
+        self.assertIndicator("target.exit_persons", 15226, 15226, COUNTY, ok=True)
+        self.send("village.survey", VILLAGE, VO, {"set": {"collective_income_yuan": 61000}}, at="2019-11-14")
+        self.assertIndicator("v.exited", 0, 1, ok=False)
+        self.send("exit.step", VILLAGE, CO, {"year": 2019, "step": "mark", "date": "2019-11-15"}, at="2019-11-15")
+        self.assertIndicator("v.exited", 1, 1, ok=True)
+        self.assertTask("T-Q1-%s-exit-1" % VILLAGE, "closed 2019-11-13 2019-11-20 2019-11-15")
+        self.assertIndicator("target.exit_villages", 17, 17, COUNTY, ok=True)
+        self.assertEqual(self.county_says("c.villages"), {"num": 17, "den": 17, "ok": True})
+        self.assertEqual(self.county_says("c.exit"), {"ok": None})   # nothing fails, much is unknown
+        # what comes later takes no mark back
+        self.send("village.survey", VILLAGE, VO, {"set": {"collective_income_yuan": 1000}}, at="2019-11-18")
+        self.assertIndicator("v.collective", 0, 1, ok=False)
+        self.assertIndicator("v.exited", 1, 1, ok=True)
+
+    def test_01_natural_change_shrinks_nothing(self):
+        """Who dies or moves stays in the frozen list, and is shown apart."""
+        h = self.household("doc ->> '$.poverty_status' = 'planned_exit'")
+        before = self.ledger(VILLAGE, "target.exit_persons")
+        self.day("2019-06-12")
+        self.send("person.facts", self.members(h)[-1], VO, {"op": "leave", "leave_reason": "death",
+                                                            "leave_date": "2019-06-01"})
+        self.assertIndicator("target.exit_persons", 0, before[1], ok=False)
+        self.assertIndicator("natural.exit_persons", 1, before[1])
+        self.assertIndicator("natural.exit_persons", 1, 152, COUNTY)
+
+    def test_35_inventory(self):
+        """Registered = exits by year + not exited + net natural change."""
+        def balance():
+            n = {k: self.indicator("inventory." + k)["num"] for k in (
+                "registered", "exited", "unexited", "natural", "planned", *("exit_%d" % y for y in range(2014, 2021)))}
+            self.assertEqual(n["exited"], sum(v for k, v in n.items() if k.startswith("exit_")))
+            self.assertEqual(n["registered"], n["exited"] + n["unexited"] + n["natural"])
+            self.assertIs(self.indicator("inventory.registered")["ok"], True)
+            return n
+        self.day("2019-06-12")
+        n = balance()
+        self.assertGreater(n["exited"], 0)
+        self.assertLess(n["natural"], 0)    # some were listed after 2014
+        self.assertEqual(self.indicator("funds.2018")["num"], json.loads(self.county.query(
+            "SELECT doc FROM entity WHERE kind = 'division' AND id = ?", VILLAGE)[0][0])["funds_by_year"]["2018"])
+        h = self.household("doc ->> '$.poverty_status' = 'exited' AND doc ->> '$.listed_year' = 2014")
+        self.send("person.facts", self.members(h)[0], VO, {"op": "leave", "leave_reason": "death",
+                                                           "leave_date": "2019-06-01"})
+        self.send("person.facts", h + "-77", VO, {"op": "add", "set": {
+            "name": "示例", "sex": "male", "birth": "2019-05-01", "relation": "child"}})
+        self.send("person.facts", h + "-78", VO, {"op": "add", "set": {
+            "name": "示例", "sex": "male", "birth": "2019-05-01", "relation": "child"}})
+        after = balance()
+        self.assertEqual((after["natural"], after["exited"]), (n["natural"] - 1, n["exited"] + 1))
+        self.send("hh.facts", h, TW, {"set": {"poverty_status": "removed"}, "reason": "清退"})
+        balance()
+        self.send("village.survey", VILLAGE, VO, {"set": {"registered_2014": 1}})
+        self.assertIs(self.indicator("inventory.registered")["ok"], False)
 
 
 class Villages(PlaceScenario):
