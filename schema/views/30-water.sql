@@ -5,41 +5,54 @@
 -- names: check.water water.assessed water.safe water.left
 -- keeps: water at.water
 -- The newest evaluation counts, for a year. An episode begins when the water is found unsafe and
--- ends when the water authority (SI) finds it safe.
+-- ends when the water authority (SI) finds it safe. What a parameter without value would have to
+-- judge is unknown: neither safe nor unsafe.
 WITH RECURSIVE
 ev AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, r.author, hlc_day(r.hlc) AS day,
-    CASE WHEN r.body ->> '$.data.litres_ppd' >= coalesce(param('water.litres_reached'), 60) + 0 THEN 'reached'
-         WHEN r.body ->> '$.data.litres_ppd' >= coalesce(param('water.litres_basic'), 35) + 0 THEN 'basic'
-         ELSE 'fail' END AS quantity,
+    CASE WHEN r.body ->> '$.data.litres_ppd' >= param('water.litres_reached') + 0 THEN 'reached'
+         WHEN r.body ->> '$.data.litres_ppd' >= param('water.litres_basic') + 0 THEN 'basic'
+         WHEN r.body ->> '$.data.litres_ppd' < param('water.litres_basic') + 0 THEN 'fail'
+         ELSE 'unknown' END AS quantity,
     CASE r.body ->> '$.data.qual' WHEN 'gb' THEN 'reached' WHEN 'relaxed' THEN 'basic'
          WHEN 'field_ok' THEN 'basic' ELSE 'fail' END AS quality,
     CASE WHEN r.body ->> '$.data.at_home'
-           OR r.body ->> '$.data.haul_min' <= coalesce(param('water.haul_min_reached'), 10) + 0 THEN 'reached'
-         WHEN r.body ->> '$.data.haul_min' <= coalesce(param('water.haul_min_basic'), 20) + 0
-           OR r.body ->> '$.data.haul_m' <= coalesce(param('water.haul_m_basic'), 800) + 0
-           OR r.body ->> '$.data.climb_m' <= coalesce(param('water.climb_m_basic'), 80) + 0 THEN 'basic'
+           OR r.body ->> '$.data.haul_min' <= param('water.haul_min_reached') + 0 THEN 'reached'
+         WHEN r.body ->> '$.data.haul_min' <= param('water.haul_min_basic') + 0
+           OR r.body ->> '$.data.haul_m' <= param('water.haul_m_basic') + 0
+           OR r.body ->> '$.data.climb_m' <= param('water.climb_m_basic') + 0 THEN 'basic'
+         WHEN param('water.haul_min_basic') IS NULL OR param('water.haul_m_basic') IS NULL
+           OR param('water.climb_m_basic') IS NULL THEN 'unknown'
          ELSE 'fail' END AS convenience,
-    CASE WHEN r.body ->> '$.data.outage_days' <= coalesce(param('water.outage_days_reached'), 18) + 0 THEN 'reached'
-         WHEN r.body ->> '$.data.outage_days' <= coalesce(param('water.outage_days_basic'), 36) + 0 THEN 'basic'
-         ELSE 'fail' END AS reliability
+    CASE WHEN r.body ->> '$.data.outage_days' <= param('water.outage_days_reached') + 0 THEN 'reached'
+         WHEN r.body ->> '$.data.outage_days' <= param('water.outage_days_basic') + 0 THEN 'basic'
+         WHEN r.body ->> '$.data.outage_days' > param('water.outage_days_basic') + 0 THEN 'fail'
+         ELSE 'unknown' END AS reliability
     FROM changed c CROSS JOIN stored_record r
       ON r.subject = c.subject AND r.form = 'inspect.water'),
 step AS MATERIALIZED (
   SELECT v.*, row_number() OVER (PARTITION BY v.subject ORDER BY v.hlc, v.id) AS n,
-         'fail' NOT IN (quantity, quality, convenience, reliability) AS safe,
+         CASE WHEN 'fail' IN (quantity, quality, convenience, reliability) THEN 0
+              WHEN 'unknown' NOT IN (quantity, convenience, reliability) THEN 1 END AS safe,
          a.doc ->> '$.role' = 'SI' AS si
     FROM ev v LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = v.author),
 -- closed: NULL while an episode runs
 fold(subject, n, ep, found, cause, closed) AS (
   SELECT DISTINCT subject, 0, 0, NULL, NULL, '' FROM step
   UNION ALL
-  SELECT f.subject, s.n, f.ep + (NOT s.safe AND f.closed IS NOT NULL),
-         iif(NOT s.safe AND f.closed IS NOT NULL, s.day, f.found),
-         iif(NOT s.safe AND f.closed IS NOT NULL, s.id, f.cause),
-         CASE WHEN NOT s.safe THEN NULL WHEN f.closed IS NULL AND s.si THEN s.day ELSE f.closed END
+  SELECT f.subject, s.n, f.ep + (s.safe IS 0 AND f.closed IS NOT NULL),
+         iif(s.safe IS 0 AND f.closed IS NOT NULL, s.day, f.found),
+         iif(s.safe IS 0 AND f.closed IS NOT NULL, s.id, f.cause),
+         CASE WHEN NOT s.safe THEN NULL WHEN f.closed IS NULL AND s.safe AND s.si THEN s.day ELSE f.closed END
     FROM fold f CROSS JOIN step s ON s.subject = f.subject AND s.n = f.n + 1),
 episode AS MATERIALIZED (SELECT *, max(n) FROM fold WHERE ep > 0 GROUP BY subject, ep),
+-- found safe in an episode, but not by SI, until found otherwise or by SI
+wait AS MATERIALIZED (
+  SELECT *, lead(day) OVER (PARTITION BY subject ORDER BY n) AS until FROM (
+    SELECT *, lag(waits, 1, 0) OVER (PARTITION BY subject ORDER BY n) AS before FROM (
+      SELECT f.subject, f.ep, f.n, s.day, f.closed IS NULL AND s.safe IS 1 AS waits
+        FROM fold f CROSS JOIN step s ON s.subject = f.subject AND s.n = f.n WHERE f.ep > 0))
+   WHERE waits <> before),
 -- now ('') and the instants at which the checks are asked for besides
 moment AS MATERIALIZED (
   SELECT subject, '' AS key, today() AS asked, 9223372036854775807 AS hlc FROM ev GROUP BY subject
@@ -50,24 +63,27 @@ moment AS MATERIALIZED (
     CROSS JOIN json_each(l.doc) i),
 newest AS MATERIALIZED (
   SELECT s.*, m.key,
-         s.day >= date(m.asked, '-' || coalesce(param('check.water_days'), 365) || ' days') AS valid,
+         s.day >= date(m.asked, '-' || param('check.water_days') || ' days') AS valid,
          max(s.n)
     FROM moment m CROSS JOIN step s ON s.subject = m.subject AND s.hlc <= m.hlc
    GROUP BY m.subject, m.key),
+judged AS MATERIALIZED (
+  SELECT *, CASE WHEN NOT valid THEN 'stale' WHEN valid IS NULL OR safe IS NULL THEN 'unknown'
+                 WHEN safe THEN 'ok' ELSE 'gap' END AS state FROM newest),
 home AS MATERIALIZED (
   SELECT c.subject, e.place, e.doc ->> '$.water_target' AS target, w.valid, w.safe
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
     LEFT JOIN newest w ON w.subject = c.subject AND w.key = ''
    WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000')
 SELECT w.subject, 'check.water' AS name, NULL AS place, NULL AS num, NULL AS den,
-       json_object('state', CASE WHEN NOT valid THEN 'stale' WHEN safe THEN 'ok' ELSE 'gap' END,
+       json_object('state', state,
          'quantity', quantity, 'quality', quality, 'convenience', convenience,
          'reliability', reliability, 'day', day) AS doc
-  FROM newest w WHERE key = ''
+  FROM judged w WHERE key = ''
 UNION ALL
 SELECT subject, 'at.water', NULL, NULL, NULL,
-       json_group_object(key, CASE WHEN NOT valid THEN 'stale' WHEN safe THEN 'ok' ELSE 'gap' END)
-  FROM (SELECT * FROM newest WHERE key <> '' ORDER BY subject, key) GROUP BY subject
+       json_group_object(key, state)
+  FROM (SELECT * FROM judged WHERE key <> '' ORDER BY subject, key) GROUP BY subject
 UNION ALL SELECT subject, 'water.assessed', place, coalesce(valid, 0), 1, '{}' FROM home
 UNION ALL SELECT subject, 'water.safe', place, safe, 1, '{}' FROM home WHERE valid
 UNION ALL
@@ -77,6 +93,8 @@ SELECT h.subject, 'water.left', h.place, l.num, NULL, '{}'
 UNION ALL
 SELECT p.subject, 'water', NULL, NULL, NULL,
        (SELECT json_group_array(json_object('cycle', ep, 'found', found, 'cause', id_text(cause),
-                                            'closed', closed))
-          FROM (SELECT * FROM episode o WHERE o.subject = p.subject ORDER BY o.ep))
+                                            'closed', closed, 'waits', (
+                    SELECT json_group_array(json_object('from', day, 'to', until)) FROM wait w
+                     WHERE w.subject = p.subject AND w.ep = n.ep AND w.waits)))
+          FROM (SELECT * FROM episode o WHERE o.subject = p.subject ORDER BY o.ep) n)
   FROM episode p GROUP BY p.subject

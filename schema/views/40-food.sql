@@ -28,7 +28,7 @@ instant AS MATERIALIZED (
     CROSS JOIN ledger l ON l.subject = s.subject AND l.view = 'instants'
     CROSS JOIN json_each(l.doc) i),
 state AS MATERIALIZED (
-  SELECT *, day < date(asked, '-' || coalesce(param('check.food_clothing_days'), 90) || ' days') AS old
+  SELECT *, day < date(asked, '-' || param('check.food_clothing_days') || ' days') AS old
     FROM (
       SELECT s.*, i.key, i.day AS asked, row_number() OVER (PARTITION BY s.subject, i.key
                ORDER BY s.at DESC, s.hlc DESC, s.id DESC) AS k
@@ -72,12 +72,13 @@ gap AS MATERIALIZED (
       WINDOW w AS (PARTITION BY subject ORDER BY at, hlc, id))
    WHERE bad AND NOT before)
 SELECT subject, 'check.' || what AS name, NULL AS place, NULL AS num, NULL AS den,
-       json_object('state', CASE WHEN old THEN 'stale' WHEN fine THEN 'ok' ELSE 'gap' END, 'day', day)
+       json_object('state', CASE WHEN old IS NULL THEN 'unknown' WHEN old THEN 'stale' WHEN fine THEN 'ok'
+                                 ELSE 'gap' END, 'day', day)
          AS doc
   FROM told WHERE key = ''
 UNION ALL
 SELECT subject, 'at.' || what, NULL, NULL, NULL,
-       json_group_object(key, CASE WHEN old THEN 'stale' WHEN fine THEN 'ok' ELSE 'gap' END)
+       json_group_object(key, CASE WHEN old IS NULL THEN 'unknown' WHEN old THEN 'stale' WHEN fine THEN 'ok' ELSE 'gap' END)
   FROM (SELECT * FROM told WHERE key <> '' ORDER BY subject, what, key) GROUP BY subject, what
 UNION ALL
 SELECT t.subject, 'hardship', NULL, NULL, NULL, (

@@ -11,7 +11,7 @@
 -- signed anew. `gap.income`: [{"from", "to"}], the days between which it was below the line.
 WITH line(yuan, near) AS MATERIALIZED (
   SELECT param('income_line_yuan') + 0.0,
-         coalesce(param('watch.income_factor'), 1.5) * param('income_line_yuan')),
+         param('watch.income_factor') * param('income_line_yuan')),
 signed AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, hlc_day(r.hlc) AS day, r.body ->> '$.data.year' AS year,
          1.0 * ((r.body ->> '$.data.wage') + (r.body ->> '$.data.business')

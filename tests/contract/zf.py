@@ -120,7 +120,7 @@ def base_county():
         _base = os.environ.get("ZF_BASE")
         if not _base:
             _base = os.path.join(tempdir("base"), "county")
-            command("init", "--data", _base, "--small")
+            command("init", "--data", _base, "--small", "--clock", "2019-03-02T08:00:00+08:00")
     return _base
 
 
