@@ -13,7 +13,9 @@
 
 struct ledger_file {
     const char *path; /* NULL: standard output */
-    FILE *csv;
+    FILE *csv;        /* into text: nothing is written before all of it is known */
+    char *text;
+    size_t size;
     lxw_workbook *workbook;
     lxw_worksheet *sheet;
     lxw_format *title, *head;
@@ -44,12 +46,10 @@ struct ledger_file *ledger_file_open(const char *path, bool workbook, struct err
     if (!f)
         abort();
     f->path = path;
-    if (!workbook && !path)
-        f->csv = stdout;
-    else if (!workbook && !(f->csv = fopen(path, "wb")))
-        err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
     if (workbook)
         open_workbook(f, e);
+    else if (!(f->csv = open_memstream(&f->text, &f->size)))
+        err_set(e, ERR_LIMIT, "out of memory");
     if (err_is_set(e)) {
         free(f);
         return NULL;
@@ -150,25 +150,39 @@ void ledger_file_row(struct ledger_file *f) {
     f->column = 0;
 }
 
-static bool close_csv(struct ledger_file *f, struct err *e) {
-    bool ok = fflush(f->csv) == 0 && !ferror(f->csv);
-    int cause = errno;
-    if (f->path)
-        ok = fclose(f->csv) == 0 && ok;
-    return ok ||
-           err_set(e, ERR_IO, "%s: %s", f->path ? f->path : "standard output", strerror(cause));
+static void close_csv(struct ledger_file *f, struct err *e) {
+    FILE *out = NULL;
+    if (fclose(f->csv) != 0)
+        err_set(e, ERR_LIMIT, "out of memory");
+    if (!err_is_set(e) && !(out = f->path ? fopen(f->path, "wb") : stdout))
+        err_set(e, ERR_IO, "%s: %s", f->path, strerror(errno));
+    if (out) {
+        bool ok = fwrite(f->text, 1, f->size, out) == f->size && fflush(out) == 0;
+        int cause = errno;
+        if (f->path)
+            ok = fclose(out) == 0 && ok;
+        if (!ok)
+            err_set(e, ERR_IO, "%s: %s", f->path ? f->path : "standard output", strerror(cause));
+    }
+    free(f->text);
+}
+
+static void close_workbook(struct ledger_file *f, struct err *e) {
+    if (err_is_set(e)) {
+        lxw_workbook_free(f->workbook);
+        return;
+    }
+    finish_sheet(f);
+    lxw_error code = workbook_close(f->workbook);
+    if (code != LXW_NO_ERROR || f->failed)
+        err_set(e, ERR_IO, "%s: %s", f->path, lxw_strerror(code));
 }
 
 bool ledger_file_close(struct ledger_file *f, struct err *e) {
-    bool ok;
-    if (f->workbook) {
-        finish_sheet(f);
-        lxw_error code = workbook_close(f->workbook);
-        ok = (code == LXW_NO_ERROR && !f->failed) ||
-             err_set(e, ERR_IO, "%s: %s", f->path, lxw_strerror(code));
-    } else {
-        ok = close_csv(f, e);
-    }
+    if (f->workbook)
+        close_workbook(f, e);
+    else
+        close_csv(f, e);
     free(f);
-    return ok;
+    return !err_is_set(e);
 }
