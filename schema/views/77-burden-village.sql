@@ -5,7 +5,7 @@
 -- How many records cadres wrote about the village itself last month.
 SELECT c.subject, 'burden' AS name, c.subject AS place, count(*) AS num, NULL AS den
   FROM changed c CROSS JOIN stored_record r ON r.subject = c.subject
- WHERE r.device <> ''
+ WHERE r.device <> 'zoufang'
    AND r.hlc >= ((unixepoch(date(today(), 'start of month', '-1 month')) - 28800) * 1000) << 16
    AND r.hlc < ((unixepoch(date(today(), 'start of month')) - 28800) * 1000) << 16
  GROUP BY c.subject

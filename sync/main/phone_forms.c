@@ -455,6 +455,24 @@ void pen_dispatch(const struct pen *p, const char *unit, const char *cadre, stru
                 unit, cadre, due, between(p, 1, 30));
 }
 
+void pen_lead(const struct pen *p, struct buf *out) {
+    static const char *const channels[] = {"hotline", "visit", "letter", "app"};
+    static const char *const categories[] = {"funds", "style", "identify"};
+    bool named = chance(p, 30);
+    buf_add_fmt(out, "{\"channel\":\"%s\",\"cat\":\"%s\",\"text\":\"示例事项\",\"named\":%s",
+                PICK(p, channels), PICK(p, categories), named ? "true" : "false");
+    if (named)
+        buf_add_str(out, ",\"reporter\":{\"name\":\"示例\"}");
+    buf_add_char(out, '}');
+}
+
+void pen_lead_step(const struct pen *p, struct buf *out) {
+    static const char *const steps[] = {"accepted", "true", "false", "replied"};
+    buf_add_fmt(out, "{\"step\":\"%s\"", PICK(p, steps));
+    add_day(p, "date", 0, out);
+    buf_add_char(out, '}');
+}
+
 void pen_nonsense(const struct pen *p, struct buf *out) {
     static const char *const wrong[] = {"{}", "{\"no_such_member\":1}", "{\"state\":7,\"op\":[]}",
                                         "{\"mode\":\"by_owl\",\"set\":{\"farmland_mu\":\"many\"}}"};

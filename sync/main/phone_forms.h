@@ -56,6 +56,8 @@ void pen_village_facts(const struct pen *p, struct buf *data);
 void pen_archive(const struct pen *p, struct buf *data);
 void pen_activity(const struct pen *p, struct buf *data);
 void pen_dispatch(const struct pen *p, const char *unit, const char *cadre, struct buf *data);
+void pen_lead(const struct pen *p, struct buf *data);
+void pen_lead_step(const struct pen *p, struct buf *data);
 /* Data that no form takes, in one of several ways. */
 void pen_nonsense(const struct pen *p, struct buf *data);
 

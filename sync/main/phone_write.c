@@ -280,6 +280,24 @@ static bool dispatch(struct phone *p, struct draft *d) {
     return true;
 }
 
+static bool lead(struct phone *p, struct draft *d) {
+    pen_lead(&d->pen, &d->data);
+    return village(p, d);
+}
+
+/* Of the newest lead that it reported itself: nobody else's is told to it. */
+static bool lead_step(struct phone *p, struct draft *d) {
+    pen_lead_step(&d->pen, &d->data);
+    for (size_t i = p->record_count; i > 0; i--) {
+        const struct phone_record *r = &p->records[i - 1];
+        if (r->state != PHONE_STORED || strcmp(r->form, "lead.report") != 0)
+            continue;
+        snprintf(d->subject, sizeof d->subject, "%s", r->id);
+        return true;
+    }
+    return false;
+}
+
 static const struct choice {
     const char *roles, *form;
     unsigned weight;
@@ -315,6 +333,9 @@ static const struct choice {
     {"HL VO TW", "archive.check", 3, archive},
     {"VT VO UN CO", "activity.log", 3, activity},
     {"CO TW", "dispatch.order", 2, dispatch},
+    {"HL VO VT UN TW SI CT DI SE", "lead.report", 1, lead},
+    {"CO", "lead.report", 5, lead},
+    {"CO DI", "lead.step", 6, lead_step},
 };
 
 #define CHOICES (sizeof choices / sizeof *choices)

@@ -1,0 +1,162 @@
+"""What a village, its township and the county are told is one sum: while phones write records of every form for a
+month, a township's figures are those of its villages added up, and the county's those of its townships, at any
+moment.
+
+    python3 test_sums.py PATH/TO/zoufang
+"""
+import collections
+import glob
+import json
+import os
+import select
+import subprocess
+import time
+import unittest
+
+import zf
+from zf import COUNTY, ROOT, SCHEMA, County
+
+DAYS = ("2019-06-03", "2019-06-18", "2019-07-02")
+PHONES, RECORDS = "50", "500"
+ROUNDS = 4   # more of them, until every form was written
+PARAMS = {"income_line_yuan": 3747, "v.road_pct_min": 90, "v.power_pct_min": 90, "v.broadband_pct_min": 60,
+          "v.safe_water_pct_min": 90, "post.days_month_min": 20}
+
+# One statement, so that it is one moment.
+MOMENT = ("SELECT 'sum', place, name, num, den FROM indicator UNION ALL"
+          " SELECT 'said', topic, payload, NULL, NULL FROM retained WHERE payload IS NOT NULL AND topic GLOB '*/status*'")
+LEDGER = ("SELECT 'sum', place, view, sum(num), sum(den) FROM ledger"
+          " WHERE place GLOB '[0-9]*' AND substr(place, 10) <> '000' GROUP BY place, view")
+
+
+def above(place):
+    """The division that a place's figures are added up in."""
+    return place[:6] + "000000" if place[9:] == "000" else place[:9] + "000"
+
+
+def place_of(topic):
+    """…/status[/TTT[/VVV]] -> the place's code."""
+    parts = topic[len(ROOT) + 1:].split("/")[1:]
+    return COUNTY + "".join(parts).ljust(6, "0")
+
+
+def add_up(rows):
+    """{(place, name): (num, den)} of the places above those of `rows`; unknown figures count as nothing."""
+    total = {}
+    for (place, name), values in rows.items():
+        key = (above(place), name)
+        had = total.get(key, (None, None))
+        total[key] = tuple(b if a is None else a if b is None else a + b for a, b in zip(had, values))
+    return total
+
+
+def rounded(rows):
+    return {k: tuple(None if x is None else round(x, 6) for x in v) for k, v in rows.items()}
+
+
+def forms():
+    """Every form that a phone may write."""
+    out = set()
+    for path in glob.glob(os.path.join(SCHEMA, "forms", "*.json")):
+        with open(path, encoding="utf-8") as f:
+            form = json.load(f)
+        if form["x-kind"] != "register":
+            out.add(form["x-form"])
+    return out
+
+
+class Sums(unittest.TestCase):
+    maxDiff = None
+
+    def setUp(self):
+        self.county = County("sums")
+        self.addCleanup(self.county.close)
+        for name, value in PARAMS.items():
+            self.county.run("param set", name, str(value))
+        self.looks = self.moved = 0
+        self.before = None
+
+    def agree(self, found, wanted, what):
+        wrong = [(k, found.get(k), wanted.get(k)) for k in sorted(set(found) | set(wanted))
+                 if found.get(k) != wanted.get(k)]
+        self.assertEqual(wrong[:8], [], "%s: (place, name), found, the sum; %d in all" % (what, len(wrong)))
+
+    def look(self):
+        """Township and county are the sums, and every status message says what was added up."""
+        sums, said = {}, {}
+        for kind, a, b, num, den in self.county.query(MOMENT):
+            if kind == "sum":
+                sums[a, b] = (num, den)
+            else:
+                said[place_of(a)] = json.loads(b)["indicators"]
+        levels = collections.defaultdict(dict)
+        for (place, name), values in sums.items():
+            levels["county" if place[6:] == "000000" else "township" if place[9:] == "000" else "village"][
+                place, name] = values
+        self.agree(rounded(levels["township"]), rounded(add_up(levels["village"])), "townships")
+        self.agree(rounded(levels["county"]), rounded(add_up(levels["township"])), "the county")
+        published = {(place, name): (float(v["num"]), float(v["den"])) for place, all_ in said.items()
+                     for name, v in all_.items() if name != "leader.town"}   # counts townships themselves
+        wanted = {k: tuple(float(x or 0) for x in sums.get(k, (0, 0))) for k in published}
+        self.agree(rounded(published), rounded(wanted), "status")
+        self.looks += 1
+        self.moved += sums != self.before
+        self.before = sums
+        return levels
+
+    def settle(self):
+        end = time.monotonic() + 4 * zf.BOUND
+        while self.county.query("SELECT EXISTS (SELECT 1 FROM dirty)") != [(0,)]:
+            self.assertLess(time.monotonic(), end, "still dirty")
+            self.look()
+            select.select([], [], [], 0.05)
+
+    def write(self, seed):
+        """Phones write; the figures are looked at all the while."""
+        p = subprocess.Popen([zf.ZOUFANG, "simulate", "--data", self.county.data, "--phones", PHONES, "--records", RECORDS,
+                              "--rate", "250", "--offline", "0", "--garbled", "0", "--time-scale", "0.1", "--seed",
+                              str(seed)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+        try:
+            while p.poll() is None:
+                self.look()
+                try:
+                    p.wait(0.3)
+                except subprocess.TimeoutExpired:
+                    pass
+            text = p.stdout.read()
+        finally:
+            p.kill()
+            p.wait()
+            p.stdout.close()
+        self.assertEqual(p.returncode, 0, text)
+        self.settle()
+
+    def missing(self):
+        return forms() - {f for f, in self.county.query(
+            "SELECT DISTINCT form FROM record WHERE outcome = 1 AND author <> 'zoufang'")}
+
+    def test_a_month_of_all_forms(self):
+        seed = 1
+        for day in DAYS:
+            self.county.serve(day + "T09:00:00+08:00")
+            self.settle()
+            self.write(seed)
+            seed += 1
+            while day == DAYS[-1] and self.missing() and seed < len(DAYS) + ROUNDS:
+                self.write(seed)
+                seed += 1
+            levels = self.look()
+            rows = {(place, name): (num, den) for _, place, name, num, den in self.county.query(LEDGER)}
+            self.agree(rounded(levels["village"]), rounded(rows), "villages")
+            if day != DAYS[-1]:
+                self.county.stop()
+        self.assertEqual(self.missing(), set(), "no phone wrote these")
+        self.assertGreater(self.looks, 10)
+        self.assertGreater(self.moved, 5, "nothing moved between the looks")
+        told = {name for (place, name), v in levels["county"].items() if any(v)}
+        self.assertGreater(len(told), 90, sorted(told))
+        self.county.rebuild_check()
+
+
+if __name__ == "__main__":
+    zf.main()
