@@ -6,10 +6,7 @@
 WITH town AS MATERIALIZED (
   SELECT c.subject, l.num FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'leader.town'
   UNION ALL
-  SELECT c.subject, l.num FROM changed c CROSS JOIN entity d
-      ON d.kind = 'division' AND d.id > c.subject AND d.id < substr(c.subject, 1, 6) || ':'
-    CROSS JOIN ledger l ON l.subject = d.id AND l.view = 'leader.town'
-   WHERE substr(c.subject, 7) = '000000'),
+  SELECT c.subject, l.num FROM changed c CROSS JOIN ledger l ON l.place = c.subject AND l.view = 'leader.town'),
 county AS MATERIALIZED (SELECT subject FROM changed WHERE substr(subject, 7) = '000000'),
 item AS MATERIALIZED (
   SELECT c.subject, o.doc ->> '$.due' AS due, o.doc ->> '$.done' AS done, o.doc ->> '$.carried' AS carried

@@ -1,8 +1,12 @@
 """The decision's work in progress: findings and their loop, the project library, lists and dispatches, covert rounds,
-patrols, leads, who answers for whom."""
+patrols, leads, who answers for whom. In a county as small as can be: two townships, a village in each, no household
+but those that a case brings."""
+import csv
+import hashlib
 import json
 import os
 
+import scenario
 import zf
 from scenario import CO, COUNTY, CT, DI, HL, HOUSE, PHOTO, SE, SI_WATER, TOWN, TW, UN, VILLAGE, VO, VT
 from test_decision_place import PlaceScenario, water
@@ -29,9 +33,67 @@ def order(kind="list", period="2019-07", due="2019-07-31", cadre=VO, unit="U-V10
             **({"list": "township"} if kind == "list" else {}), **more}
 
 
+OTHER, OTHER_TOWN, OTHER_VO, OTHER_TW = "340825103201", "340825103000", "C-00421", "C-00004"
+TABLES = {
+    "divisions": ("code level name parent groups", [
+        (COUNTY, "county", "示例县", "", ""), (OTHER_TOWN, "township", "示例乡", COUNTY, ""),
+        (TOWN, "township", "示例镇", COUNTY, ""), (OTHER, "village", "示例二村", OTHER_TOWN, 10),
+        (VILLAGE, "village", "示例村", TOWN, 12)]),
+    "units": ("unit_id name level kind", [
+        (u, "示例单位", level, "示例") for u, level in (
+            ("U-CO", "county"), ("U-AF", "county"), ("U-JW", "county"), ("U-SL", "county"), ("U-T103", "township"),
+            ("U-T104", "township"), ("U-V103201", "village"), ("U-V104299", "village"), ("U-H001", "province"),
+            ("U-H002", "province"))]),
+    "cadres": ("cadre_id name unit role sector scope active", [
+        (c, "测试", unit, role, "water" if c == SI_WATER else "", scope, "true") for c, unit, role, scope in (
+            (CO, "U-CO", "CO", COUNTY), ("C-00002", "U-CO", "CO", COUNTY), ("C-00003", "U-CO", "CO", COUNTY),
+            (SE, "U-CO", "SE", COUNTY), (CT, "U-AF", "CT", COUNTY), (DI, "U-JW", "DI", COUNTY),
+            (SI_WATER, "U-SL", "SI", COUNTY), (OTHER_TW, "U-T103", "TW", OTHER_TOWN), (TW, "U-T104", "TW", TOWN),
+            (OTHER_VO, "U-V103201", "VO", OTHER), (VO, "U-V104299", "VO", VILLAGE), (VT, "U-H002", "VT", VILLAGE),
+            (HL, "U-H002", "HL", ""), ("C-00025", "U-H002", "HL", ""), (UN, "U-H002", "UN", ""))]),
+    "assignments": ("subject_id kind cadre unit from", [
+        (OTHER, "unit_village", "", "U-H001", "2017-01-01"), (VILLAGE, "unit_village", "", "U-H002", "2017-01-01"),
+        (OTHER_TOWN, "leader_town", "C-00002", "", "2018-03-01"), (TOWN, "leader_town", "C-00003", "", "2018-03-01")]),
+}
+
+
+def smallest():
+    """Makes that county, once a process; its name as a base."""
+    if "process" not in scenario._bases:
+        data = os.path.join(zf.tempdir("base"), "county")
+        zf.command("init", "--data", data)
+        for kind, (columns, rows) in TABLES.items():
+            path = data + "-rows.csv"
+            with open(path, "w", newline="", encoding="utf-8") as f:
+                csv.writer(f).writerows([columns.split(), *rows])
+            zf.command("import", kind, path, "--data", data, "--clock", "2019-03-01T08:00:00+08:00")
+        scenario._bases["process"] = data
+    return "process"
+
+
+def sampled(fid):
+    return int.from_bytes(hashlib.sha256(fid.encode()).digest()[:8], "big") % 100 < 20
+
+
 class Process(PlaceScenario):
-    def report(self, subject=VILLAGE, by=VO, at=None, **data):
-        return self.send("finding.report", subject, by, finding(**data), at=at)
+    def setUp(self):
+        self.BASE = smallest()
+        super().setUp()
+
+    def home(self, **facts):
+        """HOUSE, who is looked after by HL."""
+        self.load("households", [{"household_id": HOUSE, "group": 3, "hh_type": "ordinary", "poverty_status": "none",
+                                  **facts}])
+        self.load("assignments", [{"subject_id": HOUSE, "kind": "cadre_household", "cadre": HL,
+                                   "from": "2019-01-01"}])
+
+    def report(self, subject=VILLAGE, by=VO, at=None, id=None, **data):
+        return self.send("finding.report", subject, by, finding(**data), at=at, id=id)
+
+    def report_sampled(self, yes, **data):
+        """One whose number is, or is not, of those that are looked back at."""
+        ids = (zf.uuid7(int(zf.parse_time(scenario.local(data["at"])).timestamp() * 1000)) for _ in range(1000))
+        return self.report(id=next(i for i in ids if sampled(i) == yes), **data)
 
     def rectify(self, fid, at, by=VO):
         self.send("rectify.report", fid, by, done(at[:10]), at=at)
@@ -70,6 +132,7 @@ class Findings(Process):
         with open(path, encoding="utf-8") as f:
             loop = [r for r in map(json.loads, f) if r["id"][:8] in ("016b4a0e", "016b4a0f", "016b4a1e", "016b4a10")]
         self.assertEqual(len(loop), 4)
+        self.home()
         self.day("2019-07-31")
         fid = loop[0]["id"]
         self.publish(loop[:1])
@@ -135,6 +198,7 @@ class Findings(Process):
         self.assertEqual(self.finding_of(fid)["state"], "closed")
 
     def test_looked_back_and_kept_reopens_nothing(self):
+        """High ones are all looked back at, of the others those that the sample names."""
         self.day("2019-07-31")
         fid = self.report(severity="high", at="2019-07-01")
         self.rectify(fid, "2019-07-02", UN)
@@ -143,6 +207,12 @@ class Findings(Process):
         self.assertTask("T-F3-%s-1" % fid, "closed 2019-07-03 2019-08-02 2019-07-20")
         self.assertTasks("T-F4-*")
         self.assertEqual(self.finding_of(fid)["state"], "closed")
+        for yes in (True, False):
+            fid = self.report_sampled(yes, at="2019-07-05")
+            self.rectify(fid, "2019-07-06", UN)
+            self.assertTask("T-F3-%s-1" % fid, "")
+            self.check(fid, "2019-07-07")
+            self.assertTask("T-F3-%s-1" % fid, "open 2019-07-07 2019-08-06" if yes else "")
 
 
 class Patrols(Process):
@@ -177,20 +247,23 @@ class Patrols(Process):
 
     def test_most_overdue_two_months_running(self):
         """The village alone with the most tasks overdue at the end of June and of July; June alone is not enough."""
-        other, = self.county.query("SELECT id FROM entity WHERE kind = 'division' AND id > '340825103000'"
-                                   " AND substr(id, 10) <> '000' ORDER BY id LIMIT 1")[0]
-        vo, = self.county.query("SELECT id FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'VO' AND place = ?",
-                                other)[0]
+        village, town = ("T-Z2-%s-overdue-2019-07" % p for p in (OTHER, OTHER_TOWN))
         self.day("2019-08-02")
-        for k in range(3):
-            self.report(subject=other, by=vo, severity="high", at="2019-06-01T10:%02d" % k)
-        self.assertTasks("T-Z2-*-overdue-2019-06")
-        before = self.tasks("T-Z2-%s-overdue-*" % other)
-        rows = self.query("SELECT subject, doc FROM ledger WHERE view = 'overdue'")
-        late = {s: json.loads(d) for s, d in rows}
-        most = {m: sorted(((v.get(m, 0), s) for s, v in late.items()), reverse=True) for m in ("2019-06", "2019-07")}
-        alone = all(m[0][1] == other and m[0][0] > m[1][0] for m in most.values())
-        self.assertEqual(bool(before), alone, most)
+        self.assertTasks("T-Z2-*")  # the same everywhere: no monthly report came
+        fid = self.report(subject=OTHER, by=OTHER_VO, at="2019-06-01")
+        self.assertTasks("T-Z2-*", **{village: "open 2019-08-01 2019-08-21", town: "open 2019-08-01 2019-08-21"})
+        self.assertIn(("task", village), self.sees(CO, "task"))
+        self.assertNotIn(("task", village), self.sees(OTHER_TW, "task"))
+        self.report(subject=OTHER, by=CO, source="patrol", at="2019-08-02")
+        self.assertTask(village, "closed 2019-08-01 2019-08-21 2019-08-02")
+        # as many in July elsewhere: not the most
+        late = self.report(at="2019-07-01")
+        self.assertTasks("T-Z2-*")
+        # and more in July alone: not two months running
+        self.report(at="2019-07-02")
+        self.assertTasks("T-Z2-*")
+        for again in (late, fid):
+            self.assertEqual(self.finding_of(again)["state"], "open")
 
 
 class Projects(Process):
@@ -199,7 +272,8 @@ class Projects(Process):
         self.day("2019-06-30")
         self.step("village_meeting", VO, "2019-06-01")
         self.step("declared", VO, "2019-06-02")
-        self.assertTask("T-P1-%s-review-1" % PROJECT, "open 2019-06-02 2019-06-12")
+        self.assertTasks("T-P1-*", **{"T-P1-%s-review-1" % PROJECT: "open 2019-06-02 2019-06-12"})
+        self.assertEqual(self.task("T-P1-%s-review-1" % PROJECT)["assignee"], {"role": "TW", "cadre": TW})
         early = self.step("approved", CO, "2019-06-04")
         self.assertEqual(self.project()["state"], "declared")
         holes = self.ledger(PROJECT, "project.loop")[2]["holes"]
@@ -231,7 +305,7 @@ class Projects(Process):
         self.day("2019-06-30")
         self.step("village_meeting", VO, "2019-06-01")
         self.step("declared", VO, "2019-06-02")
-        self.step("reviewed", "C-00004", "2019-06-03")  # another township
+        self.step("reviewed", OTHER_TW, "2019-06-03")  # another township
         self.assertEqual(self.project()["state"], "declared")
         self.assertEqual([h["why"] for h in self.ledger(PROJECT, "project.loop")[2]["holes"]], ["area"])
         self.step("reviewed", TW, "2019-06-04")
@@ -258,24 +332,19 @@ class Projects(Process):
 
     def test_17_every_household_after_the_works(self):
         """320 households: 319 evaluated leave it open, 320 close it."""
-        village = "340825103201"
-        have = [h for h, in self.county.query("SELECT id FROM entity WHERE kind = 'household' AND place = ?", village)]
-        new = ["%s-01-8%03d" % (village, k) for k in range(320 - len(have))]
-        self.load("households", [{"household_id": h, "group": 1, "hh_type": "ordinary"} for h in new])
+        homes = ["%s-01-8%03d" % (OTHER, k) for k in range(320)]
+        self.load("households", [{"household_id": h, "group": 1, "hh_type": "ordinary", "poverty_status": "none"}
+                                 for h in homes])
         self.day("2019-07-10")
-        vo, = self.query("SELECT id FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'VO' AND place = ?",
-                         village)[0]
-        tw = "C-00004"
-        for name, by, day in (("village_meeting", vo, "2019-05-20"), ("declared", vo, "2019-05-21"),
-                              ("reviewed", tw, "2019-05-22"), ("approved", CO, "2019-05-23"),
-                              ("noticed", CO, "2019-05-24"), ("started", vo, "2019-06-04")):
-            self.step(name, by, day, **({"div": village} if name == "declared" else
-                                        {"notice_to": "2019-06-03"} if name == "noticed" else {}))
-        homes = have + new
+        for name, by, day, more in (
+                ("village_meeting", OTHER_VO, "2019-05-20", {}), ("declared", OTHER_VO, "2019-05-21", {"div": OTHER}),
+                ("reviewed", OTHER_TW, "2019-05-22", {}), ("approved", CO, "2019-05-23", {}),
+                ("noticed", CO, "2019-05-24", {"notice_to": "2019-06-03"}), ("started", OTHER_VO, "2019-06-04", {})):
+            self.step(name, by, day, **more)
         self.send("inspect.water", homes[-1], SI_WATER, water(), at="2019-06-19")  # before: does not count
         self.assertTasks("T-W2-*")
         self.step("accepted", CO, "2019-06-20")
-        tid = "T-W2-%s-p20190001-1" % village
+        tid = "T-W2-%s-p20190001-1" % OTHER
         self.assertTask(tid, "open 2019-06-20 2019-07-20")
         self.publish([self.record("inspect.water", h, SI_WATER, water(), at="2019-07-01") for h in homes[:-1]])
         self.assertTask(tid, "open 2019-06-20 2019-07-20")
@@ -361,16 +430,15 @@ class Lists(Process):
 
 class Answerable(Process):
     def test_27_somebody_answers_for_every_household_and_village(self):
+        self.home(hh_type="general_poor", poverty_status="not_exited")
         self.day("2019-06-20")
         self.assertTasks("T-V2-*")
         self.send("assign.set", HOUSE, TW, {"kind": "cadre_household", "cadre": HL, "from": "2019-01-01",
                                             "to": "2019-06-10"}, at="2019-06-09")
         self.send("assign.set", VILLAGE, CO, {"kind": "unit_village", "unit": "U-H002", "from": "2017-01-01",
                                               "to": "2019-06-12"}, at="2019-06-09")
-        home, = [t for t in self.tasks("T-V2-%s-*" % HOUSE)]
-        village, = [t for t in self.tasks("T-V2-%s-?" % VILLAGE)]
-        self.assertTask(home, "open 2019-06-11 2019-06-14")
-        self.assertTask(village, "open 2019-06-13 2019-06-16")
+        home, village = "T-V2-%s-2" % HOUSE, "T-V2-%s-2" % VILLAGE
+        self.assertTasks("T-V2-*", **{home: "open 2019-06-11 2019-06-14", village: "open 2019-06-13 2019-06-16"})
         self.assertEqual(self.task(home)["assignee"]["role"], "TW")
         self.assertEqual(self.task(village)["assignee"]["role"], "CO")
         self.send("assign.set", HOUSE, TW, {"kind": "cadre_household", "cadre": "C-00025", "from": "2019-06-15"},
