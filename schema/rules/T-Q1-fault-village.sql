@@ -1,7 +1,7 @@
 -- rule: T-Q1
 -- level: village
 -- forms: register.division village.survey inspect.env_village exit.step
--- reads: fault.env fault.exit fault.village
+-- reads: fault.env fault.exit fault.survey fault.village
 -- title-zh: 核实数据
 -- title-en: Check the data
 -- As T-Q1-fault.sql, of villages.

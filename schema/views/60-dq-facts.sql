@@ -6,7 +6,8 @@
 -- What the facts of a household and its members say that cannot be, from the record that said it to
 -- the record that mended it. Facts are followed record by record only where more than one wrote them.
 -- dq2: a poor household with a public employee, a dear vehicle, another home or a business; dq5d: a
--- member recorded as dead who is current again; dq7: an age that does not go with what the member is;
+-- member recorded as dead who is current again; type, cause: what the form asks of one record (type and status
+-- of a household agree, a cause stands once) of what two said; dq7: an age that does not go with what the member is;
 -- dq8: disabled without a certificate, or the other way round; head: not exactly one head. Members with an
 -- ID number lie under it besides (`dq.id.*`), with the days between which they had it as members.
 WITH RECURSIVE
@@ -88,16 +89,25 @@ age AS MATERIALIZED (
               WHEN 'grandparent' THEN a.birth >= date(h.birth, '-20 years') END AS beside_head
     FROM said a LEFT JOIN head h ON h.subject = a.subject
    WHERE a.here),
+own AS MATERIALIZED (
+  SELECT subject, subject AS id, 1 AS n, NULL AS rid, NULL AS day, '9999' AS until, doc FROM home WHERE NOT edited
+  UNION ALL
+  SELECT f.subject, f.id, f.n, s.rid, hlc_day(s.hlc),
+         coalesce(hlc_day(lead(s.hlc) OVER (PARTITION BY f.id ORDER BY f.n)), '9999'), f.doc
+    FROM fold f CROSS JOIN step s ON s.id = f.id AND s.n = f.n WHERE f.id = f.subject),
 wrong AS (
-  SELECT subject, id, n, rid, day, until, 'dq2' AS dq, '' AS young, '' AS old FROM (
-    SELECT subject, subject AS id, 1 AS n, NULL AS rid, NULL AS day, '9999' AS until, doc FROM home WHERE NOT edited
-    UNION ALL
-    SELECT f.subject, f.id, f.n, s.rid, hlc_day(s.hlc),
-           coalesce(hlc_day(lead(s.hlc) OVER (PARTITION BY f.id ORDER BY f.n)), '9999'), f.doc
-      FROM fold f CROSS JOIN step s ON s.id = f.id AND s.n = f.n WHERE f.id = f.subject)
+  SELECT subject, id, n, rid, day, until, 'dq2' AS dq, '' AS young, '' AS old FROM own
    WHERE doc ->> '$.poverty_status' IN ('not_exited', 'planned_exit', 'returned')
      AND (doc ->> '$.public_employee' OR doc ->> '$.other_home' OR doc ->> '$.business_reg'
           OR doc ->> '$.vehicle_yuan' >= param('dq.vehicle_yuan') + 0)
+  UNION ALL
+  SELECT subject, id, n, rid, day, until, 'type', '', '' FROM own
+   WHERE day IS NOT NULL AND doc ->> '$.poverty_status' NOT IN ('returned', 'removed')
+     AND (doc ->> '$.hh_type' = 'ordinary') <> (doc ->> '$.poverty_status' = 'none')
+  UNION ALL
+  SELECT subject, id, n, rid, day, until, 'cause', '', '' FROM own
+   WHERE day IS NOT NULL AND EXISTS (
+     SELECT 1 FROM json_each(doc, '$.other_causes') x WHERE x.value = doc ->> '$.main_cause')
   UNION ALL
   SELECT subject, id, n, rid, day, until, 'dq8', '', '' FROM said WHERE here AND cert_differs
   UNION ALL
@@ -160,10 +170,14 @@ SELECT subject, 'fault.facts' AS name, NULL AS place, NULL AS num, NULL AS den,
          'zh', zh, 'en', en)) AS doc
   FROM (SELECT *, CASE dq WHEN 'dq2' THEN '核实数据:贫困户有车、有房、经商或财政供养人员'
                           WHEN 'dq5d' THEN '核实数据:已登记死亡的成员仍在户'
+                          WHEN 'type' THEN '核实数据:户类型与贫困状态不一致'
+                          WHEN 'cause' THEN '核实数据:其他致贫原因与主要致贫原因重复'
                           WHEN 'dq7' THEN '核实数据:年龄与关系、学业或劳动能力不符'
                           WHEN 'dq8' THEN '核实数据:健康状况与残疾证不符'
                           ELSE '核实数据:户主应有且只有一人' END AS zh,
                CASE dq WHEN 'dq2' THEN 'Check the data: a poor household with means of its own'
+                       WHEN 'type' THEN 'Check the data: type and poverty status do not agree'
+                       WHEN 'cause' THEN 'Check the data: the main cause stands among the others too'
                        WHEN 'dq5d' THEN 'Check the data: a member recorded as dead is current'
                        WHEN 'dq7' THEN 'Check the data: the age does not fit'
                        WHEN 'dq8' THEN 'Check the data: disabled and certificate do not agree'
