@@ -13,7 +13,7 @@ visit AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, r.body ->> '$.data.start' AS start, r.body ->> '$.data.food_ok' AS food,
          r.body ->> '$.data.clothing_ok' AS clothing,
          coalesce(r.body ->> '$.data.sudden_event', 0) AS sudden,
-         json_array_length(r.body, '$.data.measures') > 0 AS measure,
+         coalesce(json_array_length(r.body, '$.data.measures'), 0) > 0 AS measure,
          r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none' AS met
     FROM changed c CROSS JOIN stored_record r ON r.subject = c.subject AND r.form = 'visit.household'),
 seen AS MATERIALIZED (
