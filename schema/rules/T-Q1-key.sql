@@ -3,10 +3,11 @@
 -- forms: visit.household person.facts
 -- title-zh: 核实数据
 -- title-en: Check the data
--- What no household shows alone. Keys by:{cadre}: dq11, visits in person of one cadre less than five
--- minutes apart in different groups, more than twelve on a day, or with the same photo; asked about the
--- later one, until the cadre visits that household again without. Keys text:…: dq12, at least five
--- households of whose last visit the same was written; asked about the fifth, until fewer are left.
+-- What no household shows alone. Keys by:{cadre}: dq11, visits in person of one cadre less than
+-- `dq.visit_gap_min` apart in different groups, more than `dq.visits_day` on a day, or with the same photo; asked about the
+-- later one, until the cadre visits that household again without. Keys text:…: dq12, at least
+-- `dq.same_text` households of whose last visit the same was written; asked about the one that makes them so many,
+-- until fewer are left.
 -- Keys id:…: dq5, one ID number of members of two households, or of one who died. The cycle of dq11 and
 -- dq12 is the number of the visit among those of its household.
 WITH trip AS MATERIALIZED (
@@ -20,9 +21,9 @@ photo AS MATERIALIZED (
     FROM trip t CROSS JOIN json_each(t.photos) p),
 judged AS MATERIALIZED (
   SELECT t.*, EXISTS (SELECT 1 FROM photo p WHERE p.root = t.root AND p.id = t.id AND p.k > 1)
-           OR row_number() OVER (PARTITION BY t.root, t.date ORDER BY t.start, t.hlc, t.id) = 13
+           OR row_number() OVER (PARTITION BY t.root, t.date ORDER BY t.start, t.hlc, t.id) = param('dq.visits_day') + 1
            OR EXISTS (SELECT 1 FROM trip x WHERE x.root = t.root AND x.date = t.date AND x.grp <> t.grp
-                AND (x.start, x.id) < (t.start, t.id) AND t.start < x.stop + 300) AS odd
+                AND (x.start, x.id) < (t.start, t.id) AND t.start < x.stop + 60 * param('dq.visit_gap_min')) AS odd
     FROM trip t),
 written AS MATERIALIZED (
   SELECT c.subject AS root, l.subject, l.doc ->> '$.n' AS n, l.doc ->> '$.hlc' AS hlc, l.doc ->> '$.id' AS id,
@@ -42,7 +43,7 @@ level AS (
     UNION ALL SELECT root, subject, n, hlc, id, until, -1 FROM spell WHERE until < '9999')),
 same AS (
   SELECT *, lead(at) OVER (PARTITION BY root ORDER BY at, step DESC, hlc, id) AS closed FROM level
-   WHERE (many = 5 AND step = 1) OR (many = 4 AND step = -1)),
+   WHERE many = param('dq.same_text') - (step < 0)),
 bearer AS MATERIALIZED (
   SELECT c.subject AS root, l.subject AS home, l.doc ->> '$.on' AS id, l.doc ->> '$.dead' AS dead,
          s.value ->> '$[0]' AS day, s.value ->> '$[1]' AS until
@@ -64,7 +65,7 @@ island AS (
 asked AS (
   SELECT root, subject, subject AS home, 'dq11' AS part, n AS cycle, day AS opened, (
            SELECT min(x.day) FROM judged x WHERE x.root = j.root AND x.subject = j.subject
-              AND (x.hlc, x.id) > (j.hlc, j.id) AND NOT x.odd) AS closed, id AS cause,
+              AND (x.hlc, x.id) > (j.hlc, j.id) AND x.odd IS NOT 1) AS closed, id AS cause,
          '核实数据:走访时间、次数或照片不合常理' AS zh, 'Check the data: visits too close, too many or with one photo' AS en
     FROM judged j WHERE odd
   UNION ALL

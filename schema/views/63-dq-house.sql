@@ -3,9 +3,9 @@
 -- forms: inspect.housing house.work lookback.relocation visit.household
 -- reads: relocation water
 -- keeps: fault.dwelling
--- dq9: a building of grade A or B is found to be C or D less than 180 days later, without an event that
+-- dq9: a building of grade A or B is found to be C or D within `dq.grade_days`, without an event that
 -- a visit told of in between; until it is appraised again, or such a visit is recorded. dq10: relocated
--- more than 12 months ago (for sure: from the second new year on) and the old house stands, or
+-- more than `dq.moved_months` ago (for sure: counted from the new year after) and the old house stands, or
 -- relocated and a dangerous-house subsidy paid. dq15: the water was found safe, but not by SI, while
 -- T-W1 runs. dq17: two acceptances of one building claim funds.
 WITH work AS MATERIALIZED (
@@ -35,10 +35,11 @@ sudden AS MATERIALIZED (
              AND date(upper(r.body ->> '$.data.start'), '+8 hours') BETWEEN g.since AND g.day) AS told
     FROM graded g
    WHERE g.grade IN ('C', 'D') AND g.before IN ('A', 'B') AND g.form = 'inspect.housing'
-     AND g.day < date(g.since, '+180 days')),
+     AND g.day < date(g.since, '+' || param('dq.grade_days') || ' days')),
 looked AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, hlc_day(r.hlc) AS day,
-         iif(r.body ->> '$.data.old_house' = 'kept', (r.body ->> '$.data.moved_year') + 2 || '-01-01', NULL) AS late,
+         iif(r.body ->> '$.data.old_house' = 'kept', date(((r.body ->> '$.data.moved_year') + 1) || '-01-01',
+             '+' || param('dq.moved_months') || ' months'), NULL) AS late,
          coalesce(hlc_day(lead(r.hlc) OVER (PARTITION BY c.subject ORDER BY r.hlc, r.id)), '9999') AS until
     FROM changed c CROSS JOIN stored_record r ON r.subject = c.subject AND r.form = 'lookback.relocation'),
 moved AS MATERIALIZED (

@@ -6,9 +6,9 @@
 -- What a household counts as against what its checks found. dq1: an ordinary household below the line,
 -- with a dropout, a dangerous sole home, unsafe water, or that paid more for treatment than it earns in
 -- the year and its vehicles are worth (all that is known of what it owns). dq3: exited, with a gap that
--- was found not more than 90 days before. dq4: poor, all checks ok at the ends of the last two quarters
+-- was found not more than `dq.gap_days` before. dq4: poor, all checks ok at the ends of the last two quarters
 -- and an income above the line of those who are watched. dq16: an exit marked as of a day before the
--- first evidence of a kind, or announced less than seven days after its notice. `c.missed`,
+-- first evidence of a kind, or announced less than `dq.notice_days` after its notice. `c.missed`,
 -- `c.wrong_exit`: members, where dq1 or dq3 holds, of those who were looked at.
 WITH gap AS MATERIALIZED (
   SELECT c.subject, substr(l.view, 5) AS kind, x.value ->> '$.from' AS day, coalesce(x.value ->> '$.to', '9999') AS until
@@ -54,7 +54,7 @@ early AS (
       '9999') AS until
     FROM step z
    WHERE CASE z.step
-       WHEN 'announce' THEN z.date < (SELECT date(min(x.date), '+7 days') FROM step x
+       WHEN 'announce' THEN z.date < (SELECT date(min(x.date), '+' || param('dq.notice_days') || ' days') FROM step x
                                        WHERE x.subject = z.subject AND x.year = z.year AND x.step = 'notice')
        WHEN 'mark' THEN EXISTS (
          SELECT 1 FROM (
@@ -72,7 +72,7 @@ wrong AS (
   UNION ALL
   SELECT g.subject, 'dq3', max(g.day, t.day), NULL, min(g.until, t.until)
     FROM gap g CROSS JOIN turn t ON t.subject = g.subject
-   WHERE t.status = 'exited' AND g.kind <> 'oop' AND g.day >= date(t.day, '-90 days')
+   WHERE t.status = 'exited' AND g.kind <> 'oop' AND g.day >= date(t.day, '-' || param('dq.gap_days') || ' days')
      AND max(g.day, t.day) < min(g.until, t.until)
   UNION ALL
   SELECT subject, 'dq16', day, id, until FROM early),
@@ -85,12 +85,12 @@ told AS MATERIALIZED (
   SELECT subject, part, cycle, min(day) AS opened, nullif(max(until), '9999') AS closed, id
     FROM island GROUP BY subject, part, cycle
   UNION ALL
-  SELECT c.subject, 'dq4', substr(q.day, 1, 7), q.day, NULL, NULL
+  SELECT c.subject, 'dq4', substr(q.day, 1, 7), q.day, s.doc ->> '$.marked', NULL
     FROM (SELECT date(today(), 'start of month', '-' || ((strftime('%m', today()) - 1) % 3) || ' months') AS day) q
     CROSS JOIN changed c CROSS JOIN ledger s ON s.subject = c.subject AND s.view = 'status'
     CROSS JOIN ledger i ON i.subject = c.subject AND i.view = 'income'
-   WHERE s.doc ->> '$.status' IN ('not_exited', 'planned_exit', 'returned')
-     AND i.doc ->> '$.yuan' > coalesce(param('watch.income_factor'), 1.5) * param('income_line_yuan')
+   WHERE (s.doc ->> '$.status' IN ('not_exited', 'planned_exit', 'returned') OR s.doc ->> '$.marked' >= q.day)
+     AND i.doc ->> '$.yuan' > param('watch.income_factor') * param('income_line_yuan')
      AND 7 = (SELECT count(*) FROM ledger a WHERE a.subject = c.subject
                  AND a.view IN ('at.income', 'at.food', 'at.clothing', 'at.education', 'at.medical', 'at.housing', 'at.water')
                  AND a.doc ->> '$.q1' = 'ok' AND a.doc ->> '$.q2' = 'ok')),
@@ -98,7 +98,7 @@ looked AS (
   SELECT c.subject, s.doc ->> '$.status' AS status, p.place, p.num AS persons
     FROM changed c CROSS JOIN ledger s ON s.subject = c.subject AND s.view = 'status'
     CROSS JOIN ledger p ON p.subject = c.subject AND p.view = 'population'
-   WHERE s.doc ->> '$.status' IN ('none', 'exited')
+   WHERE (s.doc ->> '$.status' = 'none' OR s.doc ->> '$.status' = 'exited' AND param('dq.gap_days') IS NOT NULL)
      AND EXISTS (SELECT 1 FROM ledger k WHERE k.subject = c.subject
                     AND k.view IN ('check.income', 'check.water', 'check.housing', 'check.education')
                     AND k.doc ->> '$.state' <> 'unknown' AND (k.view <> 'check.education' OR k.doc ->> '$.day' IS NOT NULL)))
