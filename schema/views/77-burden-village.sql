@@ -2,10 +2,10 @@
 -- level: village
 -- forms: *
 -- keeps: burden
--- How many records cadres wrote about the village itself last month.
+-- How many records cadres wrote about the village itself last month, covert ones apart.
 SELECT c.subject, 'burden' AS name, c.subject AS place, count(*) AS num, NULL AS den
   FROM changed c CROSS JOIN stored_record r ON r.subject = c.subject
- WHERE r.device <> 'zoufang'
+ WHERE r.device <> 'zoufang' AND r.class < 5
    AND r.hlc >= ((unixepoch(date(today(), 'start of month', '-1 month')) - 28800) * 1000) << 16
    AND r.hlc < ((unixepoch(date(today(), 'start of month')) - 28800) * 1000) << 16
  GROUP BY c.subject

@@ -41,6 +41,24 @@ def opinion(**more):
             "water": 3, "recognise": True, **more}
 
 
+def env(clean=True):
+    return {**{n: clean for n in ("outdoor", "indoor", "toilet_clean", "personal", "furniture", "goods")},
+            "toilet": "sanitary", "helped": True, "photos": [PHOTO, PHOTO2]}
+
+
+def report(month, **more):
+    return {"month": month, "ponds": 6, "waste_t": 12.5, "clutter": 9, "billboards": 14, "idle_m2": 380,
+            "habit_sessions": 2, "cleaning_rule": True, "cleaners": 4, "sewage_hh": 120, "sanitary_hh": 301,
+            "chiefs": {"river": 1, "lake": 0, "pond": 6, "forest": 2}, "photos": [PHOTO, PHOTO2, "sha256:" + "ef" * 32],
+            **more}
+
+
+def moved(persons):
+    return {"moved_year": 2017, "persons": persons, "site": "central", "area_m2": 20 * persons, "self_paid_yuan": 0,
+            "debt_yuan": 0, "quality_ok": True, "moved_in": True, "old_house": "demolished", "follow_up": ["industry"],
+            "utilities_ok": True, "satisfied": 5, "photos": [PHOTO]}
+
+
 class PlaceScenario(Scenario):
     """Imports come after the sample county's own, which are of 2019-03-01. The second county begins as a copy of the
     first one as prepared, so that the imported records are the same."""
@@ -200,6 +218,169 @@ class Exits(PlaceScenario):
         balance()
         self.send("village.survey", VILLAGE, VO, {"set": {"registered_2014": 1}})
         self.assertIs(self.indicator("inventory.registered")["ok"], False)
+
+
+class Lines(PlaceScenario):
+    """Every line of a village's, a township's and the county's ledger that no other scenario names."""
+
+    def says(self, place=VILLAGE, **lines):
+        """Lines of the ledger; in names _ stands for a dot, values are (num, den[, ok])."""
+        told = self.status(place)["indicators"]
+        got = {k: tuple(told[k.replace("__", ".")][m] for m in ("num", "den", "ok")[:len(v)]) for k, v in lines.items()}
+        self.assertEqual(got, lines)
+
+    def test_lines_of_the_ledger(self):
+        self.day("2019-06-12")
+        self.send("village.survey", VILLAGE, VO, {"set": {
+            "bus": False, "school": True, "kindergarten": True, "elder_home": True, "job_station": True, "workshops": 3,
+            "hh_broadband": 336, "doctors": 0, "collective_income_yuan": 50000}})
+        self.send("inspect.env_village", VILLAGE, VO, report("2019-05"))
+        self.send("inspect.env_village", VILLAGE, VO, report(
+            "2019-06", clutter=4, billboards=1, idle_m2=20, habit_sessions=1, waste_t=1.5, sewage_hh=121,
+            chiefs={"river": 1, "lake": 0, "pond": 5, "forest": 2}))
+        self.send("survey.opinion", VILLAGE, CT, opinion())
+        self.send("survey.opinion", VILLAGE, CT, opinion(resp="exited", help=2, effect=3, exit_fair=1, env=5, water=1,
+                                                         recognise=False))
+        for kind, day in (("council", 3), ("council", 4), ("publicity", 5), ("dispatch", 6)):
+            self.send("activity.log", VILLAGE, VO, {"kind": kind, "date": "2019-06-0%d" % day, "people": 9, "text": "示例"})
+        one, two = (self.household("doc ->> '$.poverty_status' = 'not_exited'") for _ in range(2))
+        self.send("inspect.water", one, SI_WATER, water())
+        self.send("inspect.water", two, SI_WATER, water(outage=40))
+        self.send("inspect.env", one, VO, env())
+        self.send("inspect.env", two, VO, env(clean=False))
+        self.send("lookback.relocation", HOUSE, VO, moved(4))
+        self.send("person.facts", HOUSE + "-04", VO, {"op": "leave", "leave_reason": "death", "leave_date": "2019-06-01"})
+        self.says(v__bus=(0, 1), v__school=(1, 1), v__kindergarten=(1, 1), v__elder_home=(1, 1), v__job_station=(1, 1),
+                  v__workshops=(3, 0), v__broadband=(336, 420), v__power=(420, 420), v__clinic=(1, 1, True),
+                  v__culture=(1, 1, True), v__doctors=(0, 1, False), v__services=(0, 1, False),
+                  v__industry=(1, 1, True), v__collective=(1, 1, True), v__exit_ready=(0, 1, False))
+        self.says(env__reported=(1, 1, True), env__rule=(1, 1, True), env__sewage=(121, 420), env__sanitary=(301, 420),
+                  env__chiefs=(5, 6, False), env__clutter__month=(4, 0), env__clutter__year=(13, 0),
+                  env__billboards__month=(1, 0), env__billboards__year=(15, 0), env__idle__month=(20, 0),
+                  env__idle__year=(400, 0), env__habit__month=(1, 0), env__habit__year=(3, 0),
+                  env__waste__month=(1.5, 0), env__waste__year=(14, 0), env=(1, 2))
+        self.says(opinion__known=(14, 20), opinion__help=(6, 2), opinion__effect=(7, 2), opinion__exit_fair=(6, 2),
+                  opinion__env=(9, 2), opinion__water=(4, 2), opinion__non_poor=(1, 1), opinion__exited=(0, 1),
+                  opinion__poor=(0, 0), opinion__recognise=(1, 2))
+        self.says(activity__council=(2, 0), activity__publicity=(1, 0), activity__dispatch=(1, 0))
+        self.says(water__assessed=(2, 420, False), water__safe=(1, 2, False), reloc=(4, 52, False),
+                  target__relocated_persons=(4, 52, False), natural__relocated_persons=(1, 52))
+        # of the tasks that ended those of May's report and of the look-back were late, that of June was not
+        tasks = [t.split() for t in self.tasks().values()]
+        mine = self.query("SELECT count(*), sum(due < '2019-06-12') FROM task WHERE place = ? AND gone = '' AND class < 5"
+                          " AND closed = ''", VILLAGE)[0]
+        self.assertGreater(len(tasks), mine[0])
+        self.says(task__open=(mine[0], 0), task__overdue=(mine[1], mine[0], False), task__on_time=(1, 3))
+        self.says(COUNTY, v__bus=(3, 6), v__school=(3, 6), v__workshops=(9, 0), v__broadband=(463, 600), v__doctors=(5, 6),
+                  env__reported=(1, 6, False), env__sewage=(121, 420), env__clutter__year=(13, 0),
+                  opinion__help=(6, 2), water__assessed=(2, 600, False), reloc=(4, 63, False),
+                  target__relocated_persons=(4, 63, False), natural__relocated_persons=(1, 63))
+        self.assertEqual(self.county_says("days_left"), {"until": "2019-09-30", "days": 110})
+        written = len(self.sent)
+        self.day("2019-07-02")
+        self.assertEqual(self.county_says("burden"), {"month": "2019-06", "num": written, "den": 40})
+        self.says(activity__council=(0, 0), activity__council__last=(2, 0), activity__publicity__last=(1, 0),
+                  activity__dispatch__last=(1, 0), activity__award__last=(0, 0), env__reported=(1, 1, True),
+                  env__clutter__month=(0, 0))
+
+    def test_unknown_is_never_guessed(self):
+        """A rate is judged only by a threshold that the county set."""
+        self.param("c.income_growth_pct", 9.5)
+        self.param("c.income_growth_province_pct", 9.4)
+        for name in ("road", "power", "broadband", "safe_water", "clinic", "culture"):
+            self.param("c.%s_province_pct" % name, 95)
+            if name in ("road", "power", "broadband", "safe_water"):
+                self.param("v.%s_pct_min" % name, 90)
+        self.day("2019-06-12")
+        missed, wrong = (tuple(map(int, self.query("SELECT sum(num), sum(den) FROM ledger WHERE view = ?", view)[0]))
+                         for view in ("c.missed", "c.wrong_exit"))
+        county = {"c.missed": {"num": missed[0], "den": missed[1], "ok": True},
+                  "c.wrong_exit": {"num": wrong[0], "den": wrong[1], "ok": True},
+                  "c.income": {"num": 9.5, "den": 9.4, "ok": True},
+                  "c.incidence": {"num": 182 + missed[0] + wrong[0], "den": 2063, "ok": False},
+                  "c.recognise": {"num": None, "den": None, "ok": None},
+                  "c.villages": {"num": 0, "den": 1, "ok": False},
+                  "c.services": {"num": 4, "den": 6, "ok": False},
+                  "c.services.road": {"pct": 96.9, "province_pct": 95, "ok": True},
+                  "c.services.broadband": {"pct": 73.7, "province_pct": 95, "ok": False}}
+        self.assertEqual({k: self.county_says(k) for k in county}, county)
+        self.says(v__road=(11, 12, True), v__power=(420, 420, True), v__broadband=(315, 420, False),
+                  v__incidence=(148, 1473, False), v__infra=(0, 1, False), v__collective=(0, 1, False),
+                  v__doctors=(1, 1, True), v__services=(1, 1, True))
+        for name in ("c.missed_pct_max", "c.wrong_exit_pct_max", "c.income_growth_province_pct", "c.incidence_pct_max",
+                     "c.broadband_province_pct", "c.safe_water_province_pct", "c.road_province_pct", "v.road_pct_min",
+                     "v.broadband_pct_min", "v.safe_water_pct_min", "v.incidence_pct_max", "v.collective_income_yuan_min",
+                     "v.doctors_min"):
+            self.param(name, None)
+        self.day("2019-06-13")
+        for name in ("c.missed", "c.wrong_exit", "c.income", "c.incidence", "c.services", "c.services.broadband",
+                     "c.services.road", "c.recognise"):
+            self.assertIsNone(self.county_says(name)["ok"], name)
+        for name in ("v.road", "v.broadband", "v.incidence", "v.infra", "v.collective", "v.doctors", "v.services",
+                     "v.exit_ready"):
+            self.assertIsNone(self.indicator(name)["ok"], name)
+        self.assertIs(self.indicator("v.power")["ok"], True)
+
+    def test_few_people_s_health_is_not_told(self):
+        """A figure about health that a county adds is told of the whole county only, and none below 5."""
+        schema = os.path.join(zf.tempdir("schema"), "schema")
+        shutil.copytree(zf.SCHEMA, schema)
+        with open(os.path.join(schema, "views", "99-ill.sql"), "w", encoding="utf-8") as f:
+            f.write("-- view: ill\n-- level: household\n-- forms: check.medical\n-- names: health.ill\n"
+                    "SELECT c.subject, 'health.ill' AS name, substr(c.subject, 1, 12) AS place,"
+                    " sum(m.value ->> '$.major_ill') AS num, count(*) AS den\n"
+                    "  FROM changed c CROSS JOIN stored_record r ON r.subject = c.subject AND r.form = 'check.medical'\n"
+                    "  CROSS JOIN json_each(unsealed(r.body), '$.data.members') m GROUP BY c.subject\n")
+        before = os.environ.get("ZOUFANG_SCHEMA", zf.SCHEMA)
+        self.addCleanup(os.environ.__setitem__, "ZOUFANG_SCHEMA", before)
+        os.environ["ZOUFANG_SCHEMA"] = schema
+        self.day("2019-06-12")
+        for size, ill, told in ((4, 4, (None, None)), (5, 0, (None, 9)), (6, 1, (5, 15))):
+            h = self.household("(SELECT count(*) FROM entity p WHERE p.kind = 'person' AND p.gone = '' AND p.id GLOB"
+                               " e.id || '-*') = %d" % size)
+            self.send("check.medical", h, VO, {"year": 2019, "oop_yuan": 0, "members": [
+                {"person": p, "insured": True, "major_ill": k < ill, "chronic_card": False, "doctor_signed": True}
+                for k, p in enumerate(self.members(h))]})
+            self.assertIndicator("health.ill", *told, COUNTY)
+            self.assertIsNone(self.indicator("health.ill"))
+            self.assertIsNone(self.indicator("health.ill", TOWN))
+
+    def test_15_colours_of_the_wall_map(self):
+        """planned % = elapsed / span; the first that fits of grey, green, red, yellow; without dates never red."""
+        self.param("campaign.relocation.start", None)
+        self.day("2019-06-12")
+        one, two, three = (self.household("doc ->> '$.poverty_status' = 'not_exited'") for _ in range(3))
+        village = "340825103001"
+        vo, = self.county.query("SELECT id FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'VO' AND place = ?",
+                                village)
+        self.assertEqual({c["colour"] for c in self.status()["campaigns"].values()}, {"grey"})
+        self.send("inspect.env", one, VO, env())
+        self.assertEqual(self.campaign("environment"), {"colour": "yellow", "planned_pct": 15.4, "actual_pct": 100.0})
+        for h in (two, three):
+            self.send("inspect.env", h, VO, env(clean=False))
+        self.assertEqual(self.campaign("environment"), {"colour": "yellow", "planned_pct": 15.4, "actual_pct": 33.3})
+        self.send("inspect.env", one, VO, env(clean=False))
+        self.assertEqual(self.campaign("environment"), {"colour": "red", "planned_pct": 15.4, "actual_pct": 0.0})
+        self.send("lookback.relocation", HOUSE, VO, moved(4))
+        self.assertEqual(self.campaign("relocation"), {"colour": "yellow", "planned_pct": None, "actual_pct": 7.7})
+        self.send("inspect.water", one, SI_WATER, water())
+        self.assertEqual(self.campaign("water")["colour"], "red")
+        homes = [h for h, in self.county.query("SELECT id FROM entity WHERE kind = 'household' AND place = ?", village)]
+        self.publish([self.record("inspect.env", h, vo[0], env()) for h in homes])
+        self.assertEqual(self.campaign("environment", village)["colour"], "green")
+        self.publish([self.record("inspect.water", h, SI_WATER, water()) for h in homes])
+        self.assertEqual(self.campaign("water", village)["colour"], "green")
+        self.publish([self.record("inspect.housing", h, SI_HOUSING, {**appraise("D", bld=k), "use": "annex",
+                                                                     "sole_home": False, "action": "demolish"})
+                      for k, h in enumerate((one, two), 2)])
+        self.assertEqual(self.campaign("demolition"), {"colour": "red", "planned_pct": 48.4, "actual_pct": 0.0})
+        # found too late to be rebuilt: red, with or without a plan
+        self.param("campaign.housing.start", None)
+        self.day("2019-09-20")
+        self.send("inspect.housing", three, SI_HOUSING, appraise("D"), at="2019-09-19")
+        self.assertIndicator("house.unattainable", 1, 0, ok=False)
+        self.assertEqual(self.campaign("housing"), {"colour": "red", "planned_pct": None, "actual_pct": 0.0})
+        self.assertEqual(self.campaign("relocation")["colour"], "yellow")
 
 
 class Villages(PlaceScenario):
