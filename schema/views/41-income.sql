@@ -1,6 +1,7 @@
 -- view: income
 -- level: household
 -- forms: hh.facts person.facts exit.step check.income
+-- reads: instants
 -- names: check.income
 -- keeps: at.income income gap.income
 -- Income a head, of signed checks only: the newest of a year counts for that year. `income`: {"yuan",

@@ -192,6 +192,8 @@ static size_t take(struct derive *d, const char *level, size_t max, const char *
     }
     if (count == 0)
         return 0;
+    derive_do(d, "standing_clear");
+    derive_do(d, "standing_fill");
     sqlite3_stmt *done = derive_q(d, "slice_done");
     q_text(done, 1, level);
     q_done(d->store, done);

@@ -11,6 +11,8 @@ CREATE TEMP TABLE IF NOT EXISTS level(name TEXT PRIMARY KEY, rank INTEGER, retai
 CREATE TEMP TABLE IF NOT EXISTS view_name(file INTEGER, name TEXT, use INTEGER, level TEXT, PRIMARY KEY(file, use, name)) WITHOUT ROWID;
 -- Rows that changed in this slice and are read by files or by phones.
 CREATE TEMP TABLE IF NOT EXISTS altered(name TEXT, subject TEXT, PRIMARY KEY(name, subject)) WITHOUT ROWID;
+-- Ledger rows of the slice's subjects as they were when it was taken.
+CREATE TEMP TABLE IF NOT EXISTS standing(view TEXT, subject TEXT, PRIMARY KEY(view, subject)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS check_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS indicator_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS found(
@@ -79,6 +81,13 @@ INSERT INTO temp.slice(subject, forms)
 
 -- name: slice_done
 DELETE FROM dirty WHERE level = ?1 AND id IN (SELECT subject FROM temp.slice);
+
+-- name: standing_clear
+DELETE FROM temp.standing;
+
+-- name: standing_fill
+INSERT INTO temp.standing(view, subject)
+  SELECT l.view, l.subject FROM temp.slice s CROSS JOIN ledger l ON l.subject = s.subject;
 
 -- name: slice_forms
 SELECT forms FROM temp.slice;
@@ -182,12 +191,13 @@ INSERT INTO temp.differs
     AND (l.subject IS NULL OR l.place <> coalesce(f.place, '') OR l.num IS NOT f.num
          OR l.den IS NOT f.den OR l.doc <> coalesce(f.doc, '{}'));
 
+-- Names are few and rows are fewer than subjects times names.
 -- name: differs_gone
 INSERT INTO temp.differs
-  SELECT l.subject, l.view FROM temp.changed c
-    CROSS JOIN temp.view_name n CROSS JOIN ledger l
-  WHERE n.file = ?1 AND n.use IN (0, 1) AND l.subject = c.subject AND l.view = n.name
-    AND NOT EXISTS (SELECT 1 FROM temp.found f WHERE f.subject = l.subject AND f.name = l.view);
+  SELECT s.subject, s.view FROM temp.view_name n CROSS JOIN temp.standing s ON s.view = n.name
+    CROSS JOIN temp.changed c ON c.subject = s.subject
+  WHERE n.file = ?1 AND n.use IN (0, 1)
+    AND NOT EXISTS (SELECT 1 FROM temp.found f WHERE f.subject = s.subject AND f.name = s.view);
 
 -- name: differs_any
 SELECT EXISTS (SELECT 1 FROM temp.differs);
@@ -202,6 +212,20 @@ INSERT INTO dirty(level, id, forms)
       CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name
     UNION SELECT d.subject FROM temp.differs d WHERE ?1)
   WHERE p <> ''
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
+    WHERE forms | excluded.forms <> forms;
+
+-- Subjects that rows named marks.LEVEL tell or told of, in JSON arrays.
+-- name: ledger_marks
+INSERT INTO dirty(level, id, forms)
+  SELECT v.name, x.value, 4611686018427387904 FROM (
+    SELECT d.name, l.doc FROM temp.differs d
+      CROSS JOIN ledger l ON l.subject = d.subject AND l.view = d.name
+    UNION ALL SELECT d.name, f.doc FROM temp.differs d
+      CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name) m
+    CROSS JOIN temp.level v ON v.name = substr(m.name, 7)
+    CROSS JOIN json_each(m.doc) x
+  WHERE m.name > 'marks.' AND m.name < 'marks/'
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
     WHERE forms | excluded.forms <> forms;
 

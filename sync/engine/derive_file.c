@@ -105,6 +105,7 @@ static void add_names(struct derive *d, struct derive_file *f, const char *sql, 
         add_name(d, f, w, document ? NAME_DOCUMENT : use);
         f->document = f->document || document;
         f->reads = f->reads || use == NAME_READ;
+        f->marks = f->marks || (use == NAME_KEPT && strncmp(w, "marks.", 6) == 0);
     }
 }
 

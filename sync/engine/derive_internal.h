@@ -19,6 +19,7 @@ struct derive_file {
     int64_t forms;             /* mask */
     bool reads;                /* names ledger rows whose change asks it too */
     bool document;             /* makes rows named like its level, which are documents */
+    bool marks;                /* makes rows named marks.*, which make subjects dirty */
     bool continued;            /* a later file is another part of the rule at this level */
     char *sql;                 /* as prepared */
     sqlite3_stmt *stmt;

@@ -25,6 +25,8 @@ static void write_ledger(struct derive *d, const struct derive_file *f) {
         derive_do(d, "altered_add");
         d->altered = d->altered || sqlite3_changes(store_db(d->store)) > 0;
     }
+    if (f->marks)
+        derive_do(d, "ledger_marks");
     derive_do(d, "ledger_delete");
     derive_do(d, "ledger_insert");
 }

@@ -533,6 +533,18 @@ static void write_text(const char *dir, const char *name, const char *text) {
     fclose(out);
 }
 
+/* A schema of its own, without files. */
+static void make_folders(struct county *c, char dir[128]) {
+    char sub[160];
+    snprintf(dir, 128, "%s/schema", c->dir);
+    cr_assert(mkdir(dir, 0700) == 0);
+    for (int i = 0; i < 3; i++) {
+        static const char *const folders[] = {"rules", "views", "status"};
+        snprintf(sub, sizeof sub, "%s/%s", dir, folders[i]);
+        cr_assert(mkdir(sub, 0700) == 0);
+    }
+}
+
 Test(derive, a_broken_file_is_named_and_the_old_set_stays) {
     static const struct {
         const char *text, *says;
@@ -551,14 +563,7 @@ Test(derive, a_broken_file_is_named_and_the_old_set_stays) {
     struct county c;
     start_with_d(&c);
     char dir[128];
-    char sub[160];
-    snprintf(dir, sizeof dir, "%s/schema", c.dir);
-    cr_assert(mkdir(dir, 0700) == 0);
-    for (int i = 0; i < 3; i++) {
-        static const char *const folders[] = {"rules", "views", "status"};
-        snprintf(sub, sizeof sub, "%s/%s", dir, folders[i]);
-        cr_assert(mkdir(sub, 0700) == 0);
-    }
+    make_folders(&c, dir);
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
         struct err e = {0};
         write_text(dir, "rules/T-X.sql", broken[i].text);
@@ -600,5 +605,149 @@ Test(derive, other_levels_are_left_alone) {
     cr_assert(derive_step(c.derive, 256, &more, &c.err));
     cr_expect(!more);
     eq(ask(&c, "SELECT level FROM dirty"), "scope");
+    county_stop(&c);
+}
+
+static const char *told(struct county *c) {
+    return ask(c, "SELECT group_concat(subject || '=' || doc, ' ') FROM (SELECT * FROM ledger"
+                  " WHERE view = 'told' ORDER BY subject)");
+}
+
+static void address(struct county *c, const char *address) {
+    char sql[200];
+    snprintf(sql, sizeof sql,
+             "UPDATE entity SET doc = json_object('addr', '%s') WHERE kind = 'household'", address);
+    run_sql(c, sql);
+    mark(c, "household", HOUSEHOLD, "hh.facts");
+    derive_all(c);
+}
+
+/* Rows marks.LEVEL: what they name, and what they named before, is looked at again. */
+Test(derive, rows_mark_subjects_of_other_levels) {
+    struct county c;
+    start_with_d(&c);
+    char dir[128];
+    make_folders(&c, dir);
+    write_text(dir, "views/10-told.sql",
+               "-- view: told\n-- level: finding\n-- forms: finding.report\n-- keeps: told\n"
+               "SELECT c.subject, 'told' AS name, count(*) AS doc FROM changed c"
+               " CROSS JOIN ledger l ON l.view = 'marks.finding' CROSS JOIN json_each(l.doc) x"
+               " WHERE x.value = c.subject GROUP BY c.subject\n");
+    write_text(
+        dir, "views/20-tell.sql",
+        "-- view: tell\n-- level: household\n-- forms: hh.facts\n-- keeps: marks.finding\n"
+        "SELECT c.subject, 'marks.finding' AS name, json_array(h.doc ->> '$.addr') AS doc"
+        " FROM changed c CROSS JOIN entity h ON h.kind = 'household' AND h.id = c.subject\n");
+    derive_destroy(c.derive);
+    c.derive = derive_create(c.store, &c.clock, dir, "340825", &c.err);
+    cr_assert(c.derive, "%s", c.err.msg);
+    run_sql(&c, "DELETE FROM ledger; DELETE FROM task; DELETE FROM indicator");
+    address(&c, "one");
+    eq(told(&c), "one=1");
+    address(&c, "two");
+    eq(told(&c), "two=1");
+    run_sql(&c, "DELETE FROM entity WHERE kind = 'household'");
+    mark(&c, "household", HOUSEHOLD, "hh.facts");
+    derive_all(&c);
+    eq(told(&c), "");
+    county_stop(&c);
+}
+
+/* The words of a header line of a file. */
+static void words_of(const char *sql, const char *key, char out[2048]) {
+    char line[64];
+    snprintf(line, sizeof line, "\n-- %s: ", key);
+    const char *at = strstr(sql, line);
+    snprintf(out, 2048, " %.*s ", at ? (int)strcspn(at + strlen(line), "\n") : 0,
+             at ? at + strlen(line) : "");
+}
+
+static bool among(const char *words, const char *name, int size) {
+    char word[128];
+    snprintf(word, sizeof word, " %.*s ", size, name);
+    return strstr(words, word) != NULL;
+}
+
+/* Some view of that level makes rows of that name. */
+static bool made_at(const struct derive *d, const char *level, const char *name, int size) {
+    const char *path;
+    const char *sql;
+    char words[2048];
+    for (size_t i = 0; derive_file_sql(d, i, &path, &sql); i++) {
+        words_of(sql, "level", words);
+        if (strncmp(path, "views/", 6) != 0 || !among(words, level, (int)strlen(level)))
+            continue;
+        words_of(sql, "names", words);
+        if (among(words, name, size))
+            return true;
+        words_of(sql, "keeps", words);
+        if (among(words, name, size))
+            return true;
+    }
+    return false;
+}
+
+static size_t letters(const char *text) {
+    return strspn(text, "abcdefghijklmnopqrstuvwxyz");
+}
+
+/* Says the text around `at` that `alias`.subject is the subject that the file is asked about? */
+static bool of_own_subject(const char *sql, const char *at, const char *alias, int size) {
+    char key[64];
+    snprintf(key, sizeof key, "%.*s.subject = ", size, alias);
+    const char *p = at - sql > 160 ? at - 160 : sql;
+    while ((p = strstr(p, key)) && p < at + 200) {
+        bool whole = letters(p - 1) == 0;
+        p += strlen(key);
+        if (letters(p) < 4 && p[letters(p)] == '.')
+            p += letters(p) + 1;
+        if (whole && letters(p) == 7 && strncmp(p, "subject", 7) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The names in quotes from `p` on: one, or those of a list in brackets. */
+static void expect_among(const struct derive *d, const char *path, const char *p, const char *level,
+                         const char *reads) {
+    bool list = strncmp(p, "IN (", 4) == 0;
+    const char *end = p + (list ? strcspn(p, ")") : strcspn(p, "\n"));
+    while ((p = strchr(p, '\'')) && p < end) {
+        int size = (int)strcspn(++p, "'");
+        if (made_at(d, level, p, size))
+            cr_expect(among(reads, p, size), "%s reads %.*s and says not so", path, size, p);
+        p += size + 1;
+        if (!list)
+            return;
+    }
+}
+
+static void expect_reads(const struct derive *d, const char *path, const char *sql) {
+    char level[2048];
+    char reads[2048];
+    words_of(sql, "level", level);
+    words_of(sql, "reads", reads);
+    level[strlen(level) - 1] = '\0';
+    for (const char *p = sql; (p = strstr(p, ".view ")); p += 6) {
+        const char *alias = p;
+        while (letters(alias - 1))
+            alias--;
+        bool named = strncmp(p + 6, "= '", 3) == 0 || strncmp(p + 6, "IN (", 4) == 0;
+        if (named && of_own_subject(sql, p, alias, (int)(p - alias)))
+            expect_among(d, path, p + 6, level + 1, reads);
+    }
+}
+
+/* Headers name the ledger rows of the subject itself that their SELECT reads, so that a change of
+ * one of these asks the file again. */
+Test(derive, headers_name_the_rows_that_files_read) {
+    struct county c;
+    county_start(&c);
+    const char *path;
+    const char *sql;
+    for (size_t i = 0; derive_file_sql(c.derive, i, &path, &sql); i++) {
+        if (strncmp(path, "views/", 6) == 0 || strncmp(path, "rules/T", 7) == 0)
+            expect_reads(c.derive, path, sql);
+    }
     county_stop(&c);
 }
