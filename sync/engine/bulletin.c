@@ -178,6 +178,7 @@ static json_t *head(struct core *c, const struct month *m, const char *today) {
     return ret;
 }
 
+/* All of it is of one moment. */
 json_t *bulletin_make(struct core *c, const char *month, struct err *e) {
     static const char folder[] = "bulletin";
     char names[REPORT_FILES_MAX][REPORT_NAME_SIZE];
@@ -194,11 +195,14 @@ json_t *bulletin_make(struct core *c, const char *month, struct err *e) {
     read_month(previous, today, &months[1]);
     size_t count = report_names(c->schema_dir, folder, names);
     json_t *ret = head(c, &months[0], today);
-    bool ok = report_codes(store_db(c->store), c->schema_dir, e);
+    sqlite3 *db = store_db(c->store);
+    bool ok = report_codes(db, c->schema_dir, e) && report_exec(db, "BEGIN", e);
     if (ok && count == 0)
         ok = err_set(e, ERR_USAGE, "%s/%s: there are no files", c->schema_dir, folder);
     for (size_t i = 0; ok && i < count; i++)
         ok = add_file(c, names[i], months, ret, e);
+    if (!sqlite3_get_autocommit(db))
+        sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (ok)
         json_object_set_new(
             ret, "change",

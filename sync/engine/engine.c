@@ -170,6 +170,7 @@ static void *sync_thread(void *arg) {
     pthread_setname_np(pthread_self(), "sync");
     while (turn(g))
         ;
+    engine_bulletin_end(g);
     engine_forget_acked(g);
     return NULL;
 }

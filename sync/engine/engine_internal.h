@@ -35,7 +35,9 @@ struct engine {
     int64_t last_access_us;
     int64_t last_derive_us, last_tick_us, last_metrics_us;
     char day[11];
-    char bulletin_day[11]; /* the last one on which the bulletin was looked at */
+    char bulletin_day[11];  /* the last one on which the bulletin was looked at */
+    char bulletin_month[8]; /* the one that bulletin_thread makes, "" = none */
+    pthread_t bulletin_thread;
 
     /* pull thread */
     struct core *pull_core;
@@ -44,6 +46,8 @@ struct engine {
     /* from other threads */
     pthread_mutex_t lock;
     bool was_up, reload, pull_reload, retained_ended;
+    bool bulletin_made;           /* bulletin_thread has ended or will at once */
+    char *bulletin_text;          /* of it; NULL: it failed */
     struct strmap seen;           /* topic → hash of its payload, of engine_retained_seen */
     pthread_mutex_t catalog_lock; /* held by the decode thread while it decodes */
 };
@@ -64,8 +68,14 @@ void engine_queue_retained(struct engine *g);
 void engine_reconcile(struct engine *g);
 bool engine_retain_catalog(struct engine *g, struct err *e);
 bool engine_retain_due(struct engine *g, struct err *e);
-void engine_publish_bulletin(struct engine *g);
+/* Has a retained topic published; inside a transaction. */
+void engine_retain(struct engine *g, const char *topic, const void *payload, size_t size);
 void engine_publish_metrics(struct engine *g);
+
+/* engine_bulletin.c, sync thread */
+void engine_publish_bulletin(struct engine *g);
+/* Waits for a bulletin that is being made. */
+void engine_bulletin_end(struct engine *g);
 
 /* engine_chores.c */
 bool engine_new_day(struct engine *g, struct err *e);

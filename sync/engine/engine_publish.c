@@ -1,7 +1,6 @@
 /* From the database to the sender: outbox rows, retained topics, the server's own state. */
 #include "engine_internal.h"
 
-#include "bulletin.h"
 #include "hash.h"
 #include "log.h"
 
@@ -222,7 +221,7 @@ void engine_reconcile(struct engine *g) {
 
 /* ---------------------------------------------------------------- catalogue and metrics */
 
-static void retain(struct engine *g, const char *topic, const void *payload, size_t size) {
+void engine_retain(struct engine *g, const char *topic, const void *payload, size_t size) {
     sqlite3_stmt *q = store_query(g->core->store, "retained_set");
     q_text(q, 1, topic);
     q_blob(q, 2, payload, size);
@@ -240,7 +239,7 @@ static void retain_forms(struct engine *g, json_t *ret_topics) {
         if (f->kind == FORM_REGISTER ||
             !topic_catalog_form(topic, g->core->county, f->id, (int)f->fv))
             continue;
-        retain(g, topic, schema, size);
+        engine_retain(g, topic, schema, size);
         json_array_append_new(ret_topics, json_string(topic));
     }
 }
@@ -272,7 +271,7 @@ bool engine_retain_catalog(struct engine *g, struct err *e) {
     buf_init(&text, 4 * 1024 * 1024);
     form_catalog_json(g->core->catalog, &text);
     if (topic_catalog(topic, g->core->county)) {
-        retain(g, topic, text.data, text.size);
+        engine_retain(g, topic, text.data, text.size);
         retain_forms(g, topics);
         clear_other_forms(g, topic, topics);
     }
@@ -289,58 +288,6 @@ bool engine_retain_due(struct engine *g, struct err *e) {
     q_int(q, 1, clock_wall_ms(g->options.clock));
     q_done(g->core->store, q);
     return store_commit(g->core->store, e);
-}
-
-/* ---------------------------------------------------------------- bulletin */
-
-/* Whether the county was registered in that month or before, and its final bulletin is not out. */
-static bool bulletin_is_due(struct engine *g, const char *month, const char *topic) {
-    struct store *s = g->core->store;
-    char code[16];
-    snprintf(code, sizeof code, "%s000000", g->core->county);
-    sqlite3_stmt *q = store_query(s, "registered_since");
-    q_text(q, 1, code);
-    bool due = q_row(s, q) && *q_col(q, 0) && strncmp(q_col(q, 0), month, 7) <= 0;
-    q_end(q);
-    q = store_query(s, "retained_payload");
-    q_text(q, 1, topic);
-    json_t *old = due && q_row(s, q) ? json_loadb(sqlite3_column_blob(q, 0),
-                                                  (size_t)sqlite3_column_bytes(q, 0), 0, NULL)
-                                     : NULL;
-    q_end(q);
-    due = due && !json_is_true(json_object_get(old, "final"));
-    json_decref(old);
-    return due;
-}
-
-static bool retain_bulletin(struct engine *g, const char *month, const char *topic, struct err *e) {
-    json_t *bulletin = bulletin_make(g->core, month, e);
-    char *text = bulletin_text(bulletin);
-    json_decref(bulletin);
-    bool ok = text && store_begin(g->core->store, e);
-    if (ok) {
-        retain(g, topic, text, strlen(text));
-        ok = store_commit(g->core->store, e);
-    }
-    free(text);
-    return ok;
-}
-
-/* Once a day, when nothing waits to be derived. */
-void engine_publish_bulletin(struct engine *g) {
-    char month[8];
-    char topic[TOPIC_SIZE_MAX];
-    struct err e = {0};
-    if (g->derive_more || strcmp(g->bulletin_day, g->day) == 0)
-        return;
-    memcpy(g->bulletin_day, g->day, sizeof g->bulletin_day);
-    bulletin_month_before(g->day, month);
-    if (!topic_bulletin(topic, g->core->county, month) || !bulletin_is_due(g, month, topic))
-        return;
-    if (retain_bulletin(g, month, topic, &e))
-        log_line(LOG_INFO, "bulletin of %s", month);
-    else
-        log_line(LOG_ERROR, "bulletin of %s: %s", month, e.msg);
 }
 
 static void write_metrics_file(const char *path, const struct buf *text) {

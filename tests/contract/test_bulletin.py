@@ -8,10 +8,9 @@ import os
 import subprocess
 
 import zf
-from scenario import CO, COUNTY, CT, DI, HL, HOUSE, PHOTO, SI_HOUSING, TOWN, TW, UN, VILLAGE, VO, Scenario
+from scenario import CO, DI, HL, HOUSE, SI_HOUSING, SI_WATER, TOWN, TW, UN, VILLAGE, VO, Scenario
+from test_decision_house_b import POOR, accepted, appraise, moved, visit, water, work
 from test_decision_process import done, finding, verify
-
-OTHER = "340825104298"  # a village of the same township
 
 
 def examples(*ids):
@@ -63,6 +62,145 @@ class Figures(Bulletin):
             self.assertIn(line, text.split("\n"))
         self.assertNotIn("{{", text)
         self.assertNotIn(loop[0]["data"]["text"], text)
+
+    def test_what_the_month_was_like(self):
+        """The figures of July, from records about July alone: those of August change nothing in them."""
+        self.day("2019-07-31")
+        poor = self.household(POOR)
+        thirsty = self.household("doc ->> '$.water_target' AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject = e.id"
+                                 " AND t.rule = 'T-W1')")
+        persons = len(self.members(thirsty))
+        before = self.bulletin()
+        self.send("inspect.housing", HOUSE, SI_HOUSING, appraise("D"), at="2019-07-10")
+        self.send("inspect.water", thirsty, SI_WATER, water(persons=persons), at="2019-07-15")
+        self.send("lookback.relocation", HOUSE, HL, moved(4), at="2019-07-16")
+        self.send("visit.household", poor, VO, visit("2019-07-17"), at="2019-07-17",
+                  gps={"lat": 30.4, "lng": 116.2, "acc_m": 9})
+        self.report("2019-07-01", cat="work", severity="high")
+        sick = self.report("2019-07-02", cat="medical", severity="mid")
+        self.report("2019-07-03", cat="education", severity="low")
+        self.report("2019-07-04", cat="style", severity="mid", source="lead", by=DI)
+        self.report("2019-07-05", cat="exit", severity="low", source="tour", by=CO)
+        self.send("rectify.report", sick, UN, done("2019-07-06"), at="2019-07-06")
+        self.send("verify.lookback", sick, TW, verify("check", "pass"), at="2019-07-08")
+        b = self.bulletin()
+        self.assertFigures(b, found=4, closed=1, found_all=4, closed_all=1, closed_pct=25, open_high=1, tour=1,
+                           tour_closed=0, tour_closed_pct=0, reopened=0, lookbacks=0, covert_villages=0)
+        self.assertFigures(b, visits_done=before["figures"]["visits_done"] + 1, houses=1, houses_left=1,
+                           visits_due=before["figures"]["visits_due"],
+                           water_left=before["figures"]["water_left"] - persons,
+                           relocated_left=before["figures"]["relocated_left"] - 4)
+        self.assertEqual([tuple(r.values()) for r in b["tables"]["findings"]], [
+            ("exit", "退出不精准", 1, 0, 0, 1, 0), ("education", "教育、医疗", 2, 0, 1, 1, 1),
+            ("work", "工作落实", 1, 1, 0, 0, 0)])  # fewer than five of medical care are not told alone
+        units = b["tables"]["units"]
+        self.assertEqual([u["unit"] for u in units], sorted(u["unit"] for u in units), "no ranking")
+        self.assertEqual(sum(u["overdue"] for u in units), b["figures"]["tasks_overdue"])
+        self.assertEqual(sum(u["county"] for u in units), b["figures"]["tasks_overdue_county"])
+        towns = {t["code"]: t for t in b["tables"]["towns"]}
+        self.assertEqual(towns[TOWN]["high"], 1)
+        self.assertGreater(towns[TOWN]["overdue"], 100)
+        self.assertLessEqual(sum(t["overdue"] for t in towns.values()), b["figures"]["tasks_overdue"])
+        self.tells_of_nobody("2019-07")
+
+        self.day("2019-08-10")
+        for stage, day in (("listed", "2019-08-01"), ("signed", "2019-08-01"), ("started", "2019-08-02"),
+                           ("main_done", "2019-08-03")):
+            self.send("house.work", HOUSE, VO, work(stage, day), at=day)
+        self.send("house.work", HOUSE, VO, accepted("2019-08-04"), at="2019-08-04")
+        self.send("house.work", HOUSE, TW, work("closed", "2019-08-05"), at="2019-08-05")
+        self.send("inspect.water", thirsty, SI_WATER, water(40, persons=persons), at="2019-08-06")
+        for k in range(5):
+            self.report("2019-08-0%d" % (k + 1), cat="medical", severity="low")
+        july, august = self.bulletin(), self.bulletin("2019-08")
+        self.assertEqual((july["figures"], july["tables"]["findings"]), (b["figures"], b["tables"]["findings"]))
+        self.assertFigures(august, found=5, houses=1, houses_left=0, water_left=b["figures"]["water_left"] + persons)
+        self.assertFigures(august, "change", found=1, houses_left=-1, water_left=persons, closed_pct=-25)
+        self.assertEqual(august["previous"], b["figures"])
+        self.assertEqual([(r["cat"], r["found"]) for r in august["tables"]["findings"]], [("medical", 5)])
+        self.tells_of_nobody("2019-08")
+
+    def tells_of_nobody(self, month):
+        """No id of a household, person or cadre, and nobody's name, phone or address."""
+        told = self.document(month) + json.dumps(self.bulletin(month), ensure_ascii=False)
+        for kind, facts in (("household", ("addr", "phone")), ("person", ("name", "id_no")), ("cadre", ("name",))):
+            for facts_of, in self.query("SELECT doc FROM entity WHERE kind = ?", kind):
+                for name in facts:
+                    value = json.loads(facts_of).get(name)
+                    self.assertFalse(value and value in told, value)
+        self.assertNotRegex(told, r"\b\d{12}-\d|\bC-\d")
+
+
+class Published(Bulletin):
+    def seen(self, ask, what):
+        """What is retained below bulletin/, for a monitor, once ask(it) is true."""
+        watch = self.county.watch(self.county.monitor(), "bulletin/#")
+        return watch.until(lambda topics: ask(topics) and topics, what)
+
+    def figures(self, topics, month="2019-07"):
+        return topics.get("bulletin/" + month, {}).get("figures", {})
+
+    def test_every_day_until_the_fifth_and_then_final(self):
+        self.day("2019-07-31")
+        topics = self.seen(lambda t: "bulletin/2019-06" in t, "June's")
+        self.assertEqual(set(topics), {"bulletin/2019-06"})
+        self.assertTrue(topics["bulletin/2019-06"]["final"])
+        self.report("2019-07-30")
+        self.day("2019-08-01")
+        topics = self.seen(lambda t: self.figures(t).get("found") == 1, "the draft")
+        self.assertFalse(topics["bulletin/2019-07"]["final"])
+        self.assertIn("尚未定稿", self.document())
+        self.report("2019-07-29")
+        self.day("2019-08-05")
+        topics = self.seen(lambda t: t.get("bulletin/2019-07", {}).get("final"), "the final one")
+        self.assertEqual(self.figures(topics)["found"], 2)
+        self.assertEqual(topics["bulletin/2019-07"], self.bulletin())
+        self.assertNotIn("尚未定稿", self.document())
+        self.report("2019-07-28")
+        self.assertEqual(self.bulletin()["figures"]["found"], 3)
+        self.day("2019-09-02")
+        topics = self.seen(lambda t: "bulletin/2019-08" in t, "August's")
+        self.assertEqual(self.figures(topics)["found"], 2, "what was published stays")
+        self.assertEqual(set(topics), {"bulletin/2019-06", "bulletin/2019-07", "bulletin/2019-08"})
+        phone = self.county.watch(self.devices[VO], "bulletin/#")
+        phone.until(lambda t: len(t) == 3, "what a phone reads")
+
+
+class Mistakes(Bulletin):
+    def fails(self, status, words, *options):
+        r = self.county.run("bulletin", *options, ok=False)
+        self.assertEqual(r.returncode, status, r.stderr)
+        self.assertIn(words, r.stderr)
+        self.assertEqual(r.stdout, "")
+
+    def test_are_named(self):
+        now = ("--clock", "2019-08-02T12:00:00+08:00")
+        self.fails(2, "YYYY-MM")
+        for month in ("2019-7", "2019-13", "2019-00", "2019-07-01", "x", "2019-09"):
+            self.fails(1, "a month that has begun, such as 2019-08", month, *now)
+        self.fails(3, "/nonexistent/x.md", "2019-07", "--output", "/nonexistent/x.md", *now)
+        schema = os.path.join(zf.tempdir("schema"), "schema")
+        subprocess.run(["cp", "-r", zf.SCHEMA, schema], check=True)
+        path = os.path.join(schema, "bulletin", "bulletin.md")
+        for text, words in (("a\n{{#tables.units}}\n", "line 2 of the template: a section has no end"),
+                            ("{{/x}}", "ends that did not begin"),
+                            ("a\n\n{{name", "line 3 of the template: a tag has no end")):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            self.fails(2, words, "2019-07", "--schema-dir", schema, *now)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("{{name}}:{{figures.mine}} {{+change.mine}} {{figures.absent}}\n")
+        more = os.path.join(schema, "bulletin", "50-mine.sql")
+        with open(more, "w", encoding="utf-8") as f:
+            f.write("-- object: figures\nSELECT CAST(substr(:month, 6) AS INTEGER) AS mine;\n")
+        out = self.county.run("bulletin", "2019-07", "--schema-dir", schema, *now).stdout
+        self.assertEqual(out.split(":", 1)[1], "7 +1 —\n")
+        for sql, words in (("SELECT 1 AS a;", "neither"), ("-- object: figures\nSELECT 1 AS a UNION SELECT 2;", "one row"),
+                           ("-- table: x\nDELETE FROM task;", "only SELECT"), ("-- table: x\nSELECT gone;", "gone")):
+            with open(more, "w", encoding="utf-8") as f:
+                f.write(sql)
+            self.fails(2, words, "2019-07", "--schema-dir", schema, *now)
+
 
 if __name__ == "__main__":
     zf.main()
