@@ -150,6 +150,31 @@ class Pages(unittest.TestCase):
         for name in named:
             self.assertTrue("*" in name or name in have, name)
 
+    def test_every_line_of_the_decision_has_files_and_a_scenario(self):
+        """docs/decision.md: 48 rows; what they name exists, and every scenario test_NN_… is at row NN."""
+        rows = {int(n): (files, scenario) for n, files, scenario in
+                re.findall(r"(?m)^\| (\d+) \|[^|]*\|[^|]*\|([^|]*)\|([^|]*)\|$", read("docs/decision.md"))}
+        self.assertEqual(sorted(rows), list(range(1, 49)))
+        forms = {os.path.basename(p).rsplit(".", 2)[0] for p in glob.glob(f"{SOURCE}/schema/forms/*.json")}
+        have = forms | {os.path.basename(p)[:-4] for p in glob.glob(f"{SOURCE}/schema/*/*.sql")}
+        tests = set(re.findall(r"def (test_\w+)", "".join(
+            read(os.path.relpath(p, SOURCE)) for p in glob.glob(f"{SOURCE}/tests/contract/test_*.py"))))
+        numbered = {}
+        for name in tests:
+            for n in re.match(r"test_((?:\d\d_)*)", name)[1].split("_")[:-1]:
+                numbered.setdefault(int(n), set()).add(name)
+        for n, (files, scenario) in rows.items():
+            named = set(re.findall(r"`([^`]+)`", scenario))
+            self.assertEqual(named - tests, set(), f"row {n}: no such test")
+            self.assertEqual(numbered.get(n, set()) - named, set(), f"row {n}: not named")
+            self.assertTrue(named, f"row {n}")
+            for name in re.findall(r"`([^`]+)`", files):
+                name = re.sub(r"^status/", "", name)
+                self.assertTrue(name in have or name.startswith(("x-", "campaign.", "find_cat")) or
+                                os.path.exists(f"{SOURCE}/schema/{name}"), f"row {n}: {name}")
+            for name in re.findall(r"\bT-[\w-]+", files):
+                self.assertIn(name, have, f"row {n}")
+
     def test_protocol_has_every_error_code(self):
         table = re.search(r"\| code \| meaning \|\n(.*?)\n\n", read("docs/protocol.md"), re.S)[1]
         said = set(re.findall(r"`([a-z_]+)`", "".join(
