@@ -230,7 +230,9 @@ class Lines(PlaceScenario):
         self.assertEqual(got, lines)
 
     def test_lines_of_the_ledger(self):
+        self.load("divisions", [{"code": VILLAGE, "rural_pop": 1473}])   # of May
         self.day("2019-06-12")
+        self.assertEqual(self.county_says("burden"), {"month": "2019-05", "num": 0, "den": 40})
         self.send("village.survey", VILLAGE, VO, {"set": {
             "bus": False, "school": True, "kindergarten": True, "elder_home": True, "job_station": True, "workshops": 3,
             "hh_broadband": 336, "doctors": 0, "collective_income_yuan": 50000}})
@@ -277,6 +279,11 @@ class Lines(PlaceScenario):
                   target__relocated_persons=(4, 63, False), natural__relocated_persons=(1, 63))
         self.assertEqual(self.county_says("days_left"), {"until": "2019-09-30", "days": 110})
         written = len(self.sent)
+        for about in (VILLAGE, one):   # covert work is in no figure
+            self.send("finding.report", about, CT, {
+                "source": "covert", "cat": "work", "severity": "low", "text": "示例", "duty_unit": "U-V104299",
+                "conduct": {k: True for k in ("unannounced", "unaccompanied", "own_travel", "own_lodging", "own_meals",
+                                              "own_check")}, "photos": [PHOTO]})
         self.day("2019-07-02")
         self.assertEqual(self.county_says("burden"), {"month": "2019-06", "num": written, "den": 40})
         self.says(activity__council=(0, 0), activity__council__last=(2, 0), activity__publicity__last=(1, 0),
