@@ -16,4 +16,4 @@ SELECT c.subject AS root, c.subject, l.doc ->> '$.place' AS place,
   CROSS JOIN json_each(l.doc, '$.events') e
  WHERE e.value ->> '$.what' = 'passed'
    AND (l.doc ->> '$.covert' OR l.doc ->> '$.severity' = 'high'
-        OR sample(c.subject) < coalesce(param('lookback.sample_pct'), 20) + 0)
+        OR sample(c.subject) < param('lookback.sample_pct') + 0)

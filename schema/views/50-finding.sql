@@ -106,7 +106,7 @@ able AS MATERIALIZED (
                 AND x.what = 'done' AND x.author = e.author AND x.n < e.n) THEN 'own'
               WHEN e.what = 'extend' AND (SELECT count(*) FROM ev x WHERE x.subject = e.subject
                 AND x.what = 'extend' AND x.wrong IS NULL AND x.n <= e.n)
-                > coalesce(param('rectify.extensions_max'), 2) + 0 THEN 'many' END AS wrong
+                > param('rectify.extensions_max') + 0 THEN 'many' END AS wrong
     FROM ev e),
 fold(subject, n, state, what, wrong) AS (
   SELECT subject, 0, 'open', NULL, NULL FROM report

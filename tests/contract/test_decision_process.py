@@ -197,8 +197,8 @@ class Findings(Process):
         self.assertTask("T-F3-%s-2" % fid, "open 2019-07-23 2019-08-22")
         self.assertEqual(self.finding_of(fid)["state"], "closed")
 
-    def test_looked_back_and_kept_reopens_nothing(self):
-        """High ones are all looked back at, of the others those that the sample names."""
+    def test_who_is_looked_back_at(self):
+        """All high ones, of the others those that the sample names; kept reopens nothing, a relapse makes it urgent."""
         self.day("2019-07-31")
         fid = self.report(severity="high", at="2019-07-01")
         self.rectify(fid, "2019-07-02", UN)
@@ -213,6 +213,10 @@ class Findings(Process):
             self.assertTask("T-F3-%s-1" % fid, "")
             self.check(fid, "2019-07-07")
             self.assertTask("T-F3-%s-1" % fid, "open 2019-07-07 2019-08-06" if yes else "")
+            self.assertEqual(self.task("T-F1-%s-1" % fid)["priority"], 2)
+            self.check(fid, "2019-07-20", CT, "relapse", "lookback")  # of the other, too: more urgent than before
+            self.assertTask("T-F4-%s-1" % fid, "reopened 2019-07-20 2019-07-27")
+            self.assertEqual(self.task("T-F4-%s-1" % fid)["priority"], 1)
 
 
 class Patrols(Process):
@@ -279,8 +283,11 @@ class Projects(Process):
         holes = self.ledger(PROJECT, "project.loop")[2]["holes"]
         self.assertEqual([(h["why"], h["opened"], h["closed"], h["cause"]) for h in holes],
                          [("order", "2019-06-04", None, early)])
+        asked = "T-Q1-%s-order-1" % PROJECT
+        self.assertTask(asked, "open 2019-06-04 2019-06-11")
         self.assertIndicator("project.declared", 1, 0)
         self.step("reviewed", TW, "2019-06-06")
+        self.assertTask(asked, "closed 2019-06-04 2019-06-11 2019-06-06")
         self.assertEqual(self.project()["state"], "approved")
         self.assertEqual(self.project()["yuan"], 90000)
         self.assertEqual(self.ledger(PROJECT, "project.loop")[2]["holes"][0]["closed"], "2019-06-06")
