@@ -48,7 +48,7 @@ const struct command commands[] = {
      "zoufang import households households.csv --data county --dry-run", NULL},
     {"export", cmd_export, "write a table, or a ledger",
      "KIND --data DIR [--format csv|ndjson] [--all]\n"
-     "ledger --theme THEME --data DIR [--village CODE | --town NNN]\n"
+     "ledger --data DIR [--theme THEME] [--village CODE | --town NNN]\n"
      "    [--format csv|xlsx] [--output FILE]\n",
      "Writes a table of the county to standard output. KIND is one of households, persons,\n"
      "villages, cadres, assignments (what import reads), records, tasks, conflicts, held, "
@@ -62,7 +62,7 @@ const struct command commands[] = {
      "done.\n\n"
      "  --format F      csv or ndjson, of a ledger csv or xlsx (csv)\n"
      "  --all           leads, covert inspections and what follows from them too\n"
-     "  --theme THEME   what the ledger is about\n"
+     "  --theme THEME   what the ledger is about; without it all themes, one after another\n"
      "  --village CODE  of a village, 12 digits; without --village and --town of the county\n"
      "  --town NNN      of a township, three digits\n"
      "  --output FILE   instead of standard output; xlsx needs it\n",

@@ -15,6 +15,7 @@ struct job {
     struct ledger_file *file;
     char title[128], note[256];
     char place[13]; /* whose ledger: 12 digits */
+    bool all;       /* themes */
 };
 
 /* "housing, water, …" */
@@ -111,28 +112,41 @@ static bool put_table(struct job *j, sqlite3_stmt *q, const char *name, struct e
                                         sqlite3_errmsg(store_db(j->core->store)));
 }
 
-/* The file's SELECTs: the villages' figures, then the households. */
+/* The theme's SELECTs: the villages' figures, then the households. A workbook of all themes has sheets
+ * named after the themes. */
 static bool put_tables(struct job *j, struct err *e) {
     static const char *const names[] = {"汇总", "台账", "附表"};
+    char name[sizeof j->title + 16];
     size_t count = 0;
     sqlite3_stmt *q;
     bool ok = true;
     while (ok && count < 3 && (q = report_next(&j->report, store_db(j->core->store), e))) {
-        ok = put_table(j, q, names[count++], e);
+        snprintf(name, sizeof name, "%s%s", j->all ? j->title : "", names[count]);
+        ok = put_table(j, q, name, e);
         sqlite3_finalize(q);
+        count++;
     }
     return ok && !err_is_set(e);
 }
 
-static bool write_document(struct job *j, const char *theme, const char *path, bool workbook,
-                           struct err *e) {
-    char day[11];
-    char name[160];
-    if (!report_read(j->app->schema_dir, "ledgers", theme, &j->report, e) ||
-        !report_codes(store_db(j->core->store), j->app->schema_dir, e) || !ask_villages(j, e))
+static bool put_theme(struct job *j, const char *theme, struct err *e) {
+    if (!report_read(j->app->schema_dir, "ledgers", theme, &j->report, e))
         return false;
     if (!report_header(&j->report, "title-zh", j->title, sizeof j->title))
         snprintf(j->title, sizeof j->title, "%s", theme);
+    bool ok = put_tables(j, e);
+    report_fini(&j->report);
+    return ok;
+}
+
+/* theme: NULL = all. */
+static bool write_document(struct job *j, const char *theme, const char *path, bool workbook,
+                           struct err *e) {
+    static char themes[REPORT_FILES_MAX][REPORT_NAME_SIZE];
+    char day[11];
+    char name[160];
+    if (!report_codes(store_db(j->core->store), j->app->schema_dir, e) || !ask_villages(j, e))
+        return false;
     time_local_date(clock_wall_ms(j->core->clock), day);
     name_place(j, name, sizeof name);
     snprintf(j->note, sizeof j->note, "%s(%s) 截至 %s", name, j->place, day);
@@ -140,7 +154,11 @@ static bool write_document(struct job *j, const char *theme, const char *path, b
     j->file = ledger_file_open(path, workbook, e);
     if (!j->file)
         return false;
-    bool ok = put_tables(j, e);
+    j->all = !theme;
+    size_t count = theme ? 1 : report_names(j->app->schema_dir, "ledgers", themes);
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++)
+        ok = put_theme(j, theme ? theme : themes[i], e);
     return ledger_file_close(j->file, e) && ok;
 }
 
@@ -162,7 +180,6 @@ static int run(struct job *j, const char *village, const char *town, const char 
     else
         write_document(j, theme, path, workbook, &e);
     status = err_is_set(&e) ? app_fail(j->app, &e) : 0;
-    report_fini(&j->report);
     core_close(j->core);
     return status;
 }
@@ -199,8 +216,8 @@ int ledger_export(struct app *a) {
         return app_usage(a, "--village '%s': the 12 digits of a village are needed", village);
     if (town && !digits(town, 3))
         return app_usage(a, "--town '%s': the three digits of a township are needed", town);
-    if (!theme || !is_theme(a, theme))
-        return app_usage(a, "--theme '%s': the themes are %s", theme ? theme : "", themes);
+    if (theme && !is_theme(a, theme))
+        return app_usage(a, "--theme '%s': the themes are %s", theme, themes);
     bool workbook = strcmp(format, "xlsx") == 0;
     if (workbook && !path)
         return app_usage(a, "--format xlsx needs --output FILE");
