@@ -1,6 +1,6 @@
 """One capture, many uses (schema/README.md, "Asked once"): two forms that ask the same thing of the same kind of entity
 say how their answers go together. Every field, choice and refusal speaks Chinese and English, every field has a class.
-docs/forms.md says of every form what it begins with."""
+docs/forms.md says of every form what it begins with. Views come after what they read."""
 import glob
 import json
 import os
@@ -180,6 +180,20 @@ class Forms(unittest.TestCase):
                 for kind in kinds if "x-fact" in p else ():
                     here = p.get("x-class", form["x-class"])
                     self.assertEqual(seen.setdefault((kind, p["x-fact"]), here), here, form["x-form"] + path)
+
+
+class Views(unittest.TestCase):
+    def test_a_view_comes_after_what_it_reads(self):
+        """Else it would be a day late, and not the same when all is derived anew."""
+        made, heads = {}, {}
+        for path in sorted(glob.glob(os.path.join(SOURCE, "schema", "views", "*.sql"))):
+            with open(path, encoding="utf-8") as f:
+                head = heads[os.path.basename(path)] = dict(re.findall(r"^-- ([a-z]+): ?(.*)$", f.read(), re.M))
+            for name in (head.get("names", "") + " " + head.get("keeps", "")).split():
+                made.setdefault((head["level"], name), []).append(os.path.basename(path))
+        early = [(file, name, other) for file, head in heads.items() for name in head.get("reads", "").split()
+                 for other in made.get((head["level"], name), []) if other >= file]
+        self.assertEqual(early, [])
 
 
 if __name__ == "__main__":
