@@ -112,8 +112,8 @@ static bool put_table(struct job *j, sqlite3_stmt *q, const char *name, struct e
                                         sqlite3_errmsg(store_db(j->core->store)));
 }
 
-/* The theme's SELECTs: the villages' figures, then the households. A workbook of all themes has sheets
- * named after the themes. */
+/* The theme's SELECTs: the villages' figures, then the households. A workbook of all themes has
+ * sheets named after the themes. */
 static bool put_tables(struct job *j, struct err *e) {
     static const char *const names[] = {"汇总", "台账", "附表"};
     char name[sizeof j->title + 16];
