@@ -125,6 +125,7 @@ CREATE TABLE entity(
 ) STRICT;
 CREATE INDEX entity_place ON entity(place, rev);
 CREATE INDEX entity_subject ON entity(subject, kind);
+CREATE INDEX entity_cadre ON entity(place) WHERE kind = 'cadre';
 
 -- Which records write facts of which entity.
 CREATE TABLE fact_source(

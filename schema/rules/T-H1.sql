@@ -11,10 +11,10 @@ WITH home AS MATERIALIZED (
     e.gone = '' AND json_array_length(e.doc, '$.focus') > 0 AND coalesce(e.doc ->> '$.sole_home', 1)
       AS asked,
     (SELECT hlc_day(min(r.hlc)) FROM stored_record r
-      WHERE r.subject = c.subject AND r.form = 'hh.facts'
+      WHERE r.subject = c.subject AND r.form = 'hh.facts' AND mentions(r.body, 'focus')
         AND json_array_length(r.body, '$.data.set.focus') > 0) AS since,
     (SELECT hlc_day(max(r.hlc)) FROM stored_record r
-      WHERE r.subject = c.subject AND r.form = 'hh.facts'
+      WHERE r.subject = c.subject AND r.form = 'hh.facts' AND mentions(r.body, 'focus')
         AND json_type(r.body, '$.data.set.focus') IS NOT NULL
         AND coalesce(json_array_length(r.body, '$.data.set.focus'), 0) = 0) AS dropped,
     (SELECT l.doc ->> '$.first' FROM ledger l

@@ -12,12 +12,11 @@ WITH asked AS MATERIALIZED (
 post AS MATERIALIZED (
   SELECT DISTINCT place, iif(assignee_role = 'TW', 'TW', 'VO') AS role
     FROM asked WHERE helper IS NULL),
--- + keeps the search on the place: a village has fewer entities than the county cadres
 holder AS MATERIALIZED (
   SELECT p.place, p.role, (
-      SELECT v.id FROM entity v
+      SELECT v.id FROM entity v INDEXED BY entity_cadre
        WHERE v.place = iif(p.role = 'TW', substr(p.place, 1, 9) || '000', p.place)
-         AND +v.kind = 'cadre' AND v.gone = '' AND v.doc ->> '$.active'
+         AND v.kind = 'cadre' AND v.gone = '' AND v.doc ->> '$.active'
          AND v.doc ->> '$.role' = p.role
        ORDER BY v.id LIMIT 1) AS cadre
     FROM post p)

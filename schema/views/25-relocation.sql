@@ -12,6 +12,7 @@ WITH flagged AS MATERIALIZED (
   SELECT l.subject, sum(q.value ->> '$.relocated') AS persons,
          sum(q.value ->> '$.relocated' AND q.value ->> '$.left' IS NOT NULL) AS departed
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'members'
+     AND mentions(l.doc, '"relocated":1')
     CROSS JOIN json_each(unsealed(l.doc)) q GROUP BY l.subject),
 looked AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, hlc_day(r.hlc) AS day, r.body ->> '$.data.persons' AS persons
@@ -29,7 +30,7 @@ home AS MATERIALIZED (
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
     LEFT JOIN flagged f ON f.subject = c.subject
    WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000'
-     AND (f.persons > 0 OR e.doc ->> '$.relocated_year' IS NOT NULL)),
+     AND (f.persons > 0 OR (mentions(e.doc, 'relocated_year') AND e.doc ->> '$.relocated_year' IS NOT NULL))),
 -- the first and the newest look-back that has effect
 effective AS MATERIALIZED (
   SELECT subject, persons, min(day) OVER (PARTITION BY subject) AS first,

@@ -1,7 +1,7 @@
 -- view: education
 -- level: household
 -- forms: hh.facts person.facts exit.step check.education register.cadre
--- reads: members instants
+-- reads: population members instants
 -- names: check.education
 -- keeps: at.education education gap.education
 -- No member aged 6 to 15 is out of school, unless unfit for it by health, which counts once the
@@ -9,23 +9,31 @@
 -- check or a member's facts. `education`: "dropouts" [{"person", "cycle", "opened", "closed",
 -- "cause"}] and "misfits" [{"person", "cycle", "opened", "closed", "cause"}]: said to have dropped out
 -- who was not 6 to 15 when the term began (1 March, 1 September). `gap.education`: [{"from", "to"}].
-WITH kid AS MATERIALIZED (
-  SELECT c.subject, m.value ->> '$.id' AS id, m.value ->> '$.birth' AS birth,
+-- Most households have nobody of that age and no check: they are ok without a further look.
+WITH looked AS MATERIALIZED (
+  SELECT c.subject, l.doc
+    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'members'
+   WHERE mentions(l.doc, '"young":1')
+      OR EXISTS (SELECT 1 FROM ledger li WHERE li.subject = c.subject AND li.view = 'instants')
+      OR EXISTS (SELECT 1 FROM record r WHERE r.subject > c.subject || '-' AND r.subject < c.subject || '.'
+                                          AND r.form = 'check.education')),
+kid AS MATERIALIZED (
+  SELECT k.subject, m.value ->> '$.id' AS id, m.value ->> '$.birth' AS birth,
          coalesce(m.value ->> '$.since', 0) AS since,
          coalesce(m.value ->> '$.left', 9223372036854775807) AS gone
-    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'members'
-    CROSS JOIN json_each(unsealed(l.doc)) m),
+    FROM looked k CROSS JOIN json_each(unsealed(k.doc)) m),
 instant AS MATERIALIZED (
-  SELECT c.subject, '' AS key, today() AS day, 9223372036854775806 AS hlc FROM changed c
+  SELECT k.subject, '' AS key, today() AS day, 9223372036854775806 AS hlc FROM looked k
   UNION ALL
-  SELECT c.subject, i.value ->> '$.key', i.value ->> '$.day', i.value ->> '$.hlc'
-    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'instants'
+  SELECT k.subject, i.value ->> '$.key', i.value ->> '$.day', i.value ->> '$.hlc'
+    FROM looked k CROSS JOIN ledger l ON l.subject = k.subject AND l.view = 'instants'
     CROSS JOIN json_each(l.doc) i),
 -- who is looked at, and when: birth unknown, or of school age
-pupil AS MATERIALIZED (
-  SELECT i.subject, i.key, i.hlc, k.id, k.birth
-    FROM instant i CROSS JOIN kid k ON k.subject = i.subject AND k.since <= i.hlc AND k.gone > i.hlc
-   WHERE k.birth IS NULL OR (k.birth <= date(i.day, '-6 years') AND k.birth > date(i.day, '-16 years'))),
+member AS MATERIALIZED (
+  SELECT i.subject, i.key, i.hlc, k.id, k.birth, k.birth IS NULL
+         OR (k.birth <= date(i.day, '-6 years') AND k.birth > date(i.day, '-16 years')) AS asked
+    FROM instant i CROSS JOIN kid k ON k.subject = i.subject AND k.since <= i.hlc AND k.gone > i.hlc),
+pupil AS MATERIALIZED (SELECT * FROM member WHERE asked),
 checked AS MATERIALIZED (
   SELECT k.subject, k.id, r.hlc, r.id AS rid, r.body ->> '$.data.student' AS student,
          r.body ->> '$.data.dropout' AS dropout, unsealed(r.body) ->> '$.data.unfit_health' AS unfit,
@@ -52,11 +60,11 @@ seen AS MATERIALIZED (
     FROM pupil p LEFT JOIN event v ON v.id = p.id AND v.hlc <= p.hlc GROUP BY p.key, p.id),
 state AS MATERIALIZED (
   SELECT i.subject, i.key, max(n.day) AS day,
-         CASE WHEN NOT EXISTS (SELECT 1 FROM kid k WHERE k.subject = i.subject
-                                AND k.since <= i.hlc AND k.gone > i.hlc) THEN NULL
+         CASE WHEN max(m.id) IS NULL THEN NULL
               WHEN max(n.idle) THEN 'gap'
               WHEN sum(n.id IS NOT NULL AND n.idle IS NULL) THEN 'unknown' ELSE 'ok' END AS state
-    FROM instant i LEFT JOIN seen n ON n.subject = i.subject AND n.key = i.key
+    FROM instant i LEFT JOIN member m ON m.subject = i.subject AND m.key = i.key
+    LEFT JOIN seen n ON n.key = m.key AND n.id = m.id
    GROUP BY i.subject, i.key),
 -- the term in which a check was made
 aged AS MATERIALIZED (
@@ -89,6 +97,10 @@ gap AS MATERIALIZED (
 SELECT subject, 'check.education' AS name, NULL AS place, NULL AS num, NULL AS den,
        json_object('state', state, 'day', day) AS doc
   FROM state WHERE key = '' AND state IS NOT NULL
+UNION ALL
+SELECT c.subject, 'check.education', NULL, NULL, NULL, json_object('state', 'ok', 'day', NULL)
+  FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'population'
+ WHERE l.num > 0 AND c.subject NOT IN (SELECT subject FROM looked)
 UNION ALL
 SELECT subject, 'at.education', NULL, NULL, NULL, json_group_object(key, coalesce(state, 'unknown'))
   FROM (SELECT * FROM state WHERE key <> '' ORDER BY subject, key) GROUP BY subject

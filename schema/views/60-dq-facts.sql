@@ -138,8 +138,8 @@ island AS (
       FROM span)),
 -- the number of heads, where it may not be one
 odd AS MATERIALIZED (
-  SELECT q.subject FROM person q GROUP BY q.subject
-  HAVING max(q.edited) OR (SELECT h.n FROM head h WHERE h.subject = q.subject) IS NOT 1),
+  SELECT q.subject FROM person q LEFT JOIN head h ON h.subject = q.subject GROUP BY q.subject
+  HAVING max(q.edited) OR max(h.n) IS NOT 1),
 turn AS (
   SELECT subject, hlc, max(rid) AS rid, sum(sum(head)) OVER w AS heads, sum(sum(here)) OVER w AS people
     FROM (

@@ -51,18 +51,21 @@ link AS MATERIALIZED (
     FROM wrote a CROSS JOIN wrote b ON b.id = a.id AND b.fact = a.fact AND b.n < a.n
    WHERE iif(a.base IS NULL, (a.hlc >> 16) - (b.hlc >> 16) > 259200000,
              EXISTS (SELECT 1 FROM json_each(a.base) t WHERE t.value = lower(hex(substr(b.rid, 11)))))),
-seen(id, fact, n, m) AS (
+seen(id, fact, n, m) AS MATERIALIZED (
   SELECT id, fact, n, m FROM link
   UNION
   SELECT s.id, s.fact, s.n, k.m FROM seen s CROSS JOIN link k ON k.id = s.id AND k.fact = s.fact AND k.n = s.m),
+blind AS MATERIALIZED (
+  SELECT DISTINCT w.id, w.fact, w.n
+    FROM wrote w CROSS JOIN wrote a ON a.id = w.id AND a.fact = w.fact AND a.n < w.n
+   WHERE w.author <> 'zoufang' AND w.counts AND a.counts AND a.author NOT IN ('zoufang', w.author)
+     AND a.value IS NOT w.value
+     AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.id = w.id AND s.fact = w.fact AND s.n = w.n AND s.m = a.n)),
 state AS (
   SELECT w.root, w.id, w.fact, w.rid, hlc_day(w.hlc) AS day, w.hlc,
          coalesce(hlc_day(lead(w.hlc) OVER (PARTITION BY w.id, w.fact ORDER BY w.n)), '9999') AS until,
-         w.author <> 'zoufang' AND EXISTS (
-           SELECT 1 FROM wrote a WHERE a.id = w.id AND a.fact = w.fact AND a.n < w.n AND a.counts
-              AND a.author NOT IN ('zoufang', w.author) AND a.value IS NOT w.value
-              AND NOT EXISTS (SELECT 1 FROM seen s WHERE s.id = w.id AND s.fact = w.fact AND s.n = w.n AND s.m = a.n)) AS bad
-    FROM wrote w WHERE w.counts),
+         b.n IS NOT NULL AS bad
+    FROM wrote w LEFT JOIN blind b ON b.id = w.id AND b.fact = w.fact AND b.n = w.n WHERE w.counts),
 island AS (
   SELECT *, sum(fresh) OVER (PARTITION BY id ORDER BY hlc, fact) AS cycle FROM (
     SELECT *, coalesce(day > max(until) OVER (PARTITION BY id ORDER BY hlc, fact
