@@ -26,7 +26,8 @@ SELECT c.subject, 'fault.project', NULL, NULL, NULL, (
     SELECT json_group_array(json_object('part', part, 'cycle', cycle, 'opened', opened, 'closed', closed, 'cause', cause,
              'zh', zh, 'en', en))
       FROM (
-        SELECT x.value ->> '$.why' AS part, x.key + 1 AS cycle, x.value ->> '$.opened' AS opened,
+        SELECT x.value ->> '$.why' AS part, row_number() OVER (PARTITION BY x.value ->> '$.why' ORDER BY x.key) AS cycle,
+               x.value ->> '$.opened' AS opened,
                x.value ->> '$.closed' AS closed, x.value ->> '$.cause' AS cause,
                iif(x.value ->> '$.why' = 'area', '核实数据:项目不在填报人辖区', '核实数据:项目缺少前一环节') AS zh,
                iif(x.value ->> '$.why' = 'area', 'Check the data: the project lies elsewhere',

@@ -470,6 +470,16 @@ class Villages(Dq):
         self.send("project.step", "P-2019-0457", VO, dict(step, hh_served=420), at="2019-06-05")
         self.assertDq("dq17", {VILLAGE: ["1: open 2019-06-05 2019-06-12"]})
         self.assertTask("T-Q1-P-2019-0456-order-1", "open 2019-06-05 2019-06-12")  # no meeting of the village
+        other, = self.county.query("SELECT id FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'TW' AND"
+                                   " NOT EXISTS (SELECT 1 FROM json_each(doc, '$.scope') WHERE value LIKE '340825104%')"
+                                   " ORDER BY id LIMIT 1")[0]
+        for by, day in ((other, "2019-06-06"), (TW, "2019-06-08")):
+            self.send("project.step", "P-2019-0456", by, {"step": "reviewed", "date": day}, at=day)
+            self.assertTask("T-Q1-P-2019-0456-area-1", "open 2019-06-06 2019-06-13" if by == other else
+                            "closed 2019-06-06 2019-06-13 2019-06-08")
+        self.send("project.step", "P-2019-0456", VO, {"step": "village_meeting", "date": "2019-06-09", "attendees": 40,
+                                                        "agree": 38}, at="2019-06-09")
+        self.assertTask("T-Q1-P-2019-0456-order-1", "closed 2019-06-05 2019-06-12 2019-06-09")
         self.send("project.step", "P-2019-0456", VO, dict(step, hh_served=320, date="2019-06-08"), at="2019-06-08")
         self.assertDq("dq17", {VILLAGE: ["1: closed 2019-06-05 2019-06-12 2019-06-08"]})
 
