@@ -49,7 +49,7 @@ safe AS MATERIALIZED (
   SELECT m.id, count(*) AS homes, sum(
       EXISTS (SELECT 1 FROM stored_record r
                WHERE r.subject = h.subject AND r.form = 'inspect.water' AND r.hlc <= m.hlc
-                 AND hlc_day(r.hlc) >= date(m.day, '-' || coalesce(param('check.water_days'), 365) || ' days'))
+                 AND hlc_day(r.hlc) >= date(m.day, '-' || param('check.water_days') || ' days'))
       AND NOT EXISTS (
         SELECT 1 FROM ledger w CROSS JOIN json_each(w.doc) x
          WHERE w.subject = h.subject AND w.view = 'water' AND x.value ->> '$.found' <= m.day
