@@ -23,15 +23,19 @@ home AS MATERIALIZED (
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
    WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000'),
 -- bodies are taken apart only where they may say what is looked for
-told AS MATERIALIZED (
-  SELECT p.id, min(r.hlc) AS since, max(r.author = 'zoufang') AS imported,
-         max(CASE WHEN mentions(r.body, 'leave') AND r.body ->> '$.data.op' = 'leave' THEN r.hlc END) AS leave,
-         max(mentions(r.body, 'care') AND json_array_length(unsealed(r.body), '$.data.set.care') > 0) AS cared,
-         max(mentions(r.body, 'false') AND r.body ->> '$.data.set.insured' = 0) AS uninsured
+said AS MATERIALIZED (
+  SELECT p.id, r.hlc, r.author = 'zoufang' AS imported,
+         CASE WHEN mentions(r.body, 'leave') AND r.body ->> '$.data.op' = 'leave' THEN r.hlc END AS leave,
+         mentions(r.body, 'care') AND json_array_length(unsealed(r.body), '$.data.set.care') > 0 AS cared,
+         mentions(r.body, 'false') AND r.body ->> '$.data.set.insured' = 0 AS uninsured
     FROM home h CROSS JOIN entity p
       ON p.kind = 'person' AND p.id > h.subject || '-' AND p.id < h.subject || '.'
     CROSS JOIN stored_record r ON r.subject = p.id AND r.form = 'person.facts'
-   WHERE p.gone = '' GROUP BY p.id),
+   WHERE p.gone = ''),
+told AS MATERIALIZED (
+  SELECT id, min(hlc) AS since, max(imported) AS imported, max(leave) AS leave, max(cared) AS cared,
+         max(uninsured) AS uninsured
+    FROM said GROUP BY id),
 person AS MATERIALIZED (
   SELECT h.subject, p.id, unsealed(p.doc) ->> '$.birth' AS birth, t.since,
          CASE WHEN coalesce(p.doc ->> '$.status', 'current') = 'left' THEN coalesce(t.leave, 0) END AS gone,

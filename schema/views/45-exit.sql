@@ -18,13 +18,22 @@ WITH home AS MATERIALIZED (
   SELECT c.subject, l.place, l.num AS persons, e.doc ->> '$.exit_year' AS exit_year
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'population'
     CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject),
+-- most were never poor and have nothing that might ask for visits: they need no history
+lively AS MATERIALIZED (
+  SELECT h.subject
+    FROM home h CROSS JOIN entity e ON e.kind = 'household' AND e.id = h.subject
+   WHERE e.doc ->> '$.poverty_status' IS NOT 'none'
+      OR EXISTS (SELECT 1 FROM record r WHERE r.subject = h.subject AND r.form = 'hh.facts' LIMIT 1 OFFSET 1)
+      OR EXISTS (SELECT 1 FROM record r WHERE r.subject = h.subject AND r.form = 'exit.step')
+      OR EXISTS (SELECT 1 FROM ledger l WHERE l.subject = h.subject
+                    AND (l.view = 'income' OR (l.view = 'members' AND mentions(l.doc, '"cared":1'))))),
 -- ------------------------------------------------------------ the steps
 step AS MATERIALIZED (
   SELECT h.subject, r.hlc, r.id, r.body ->> '$.data.year' AS year, r.body ->> '$.data.step' AS step,
          r.body ->> '$.data.date' AS date, r.body ->> '$.data.notice_to' AS until,
          CASE r.body ->> '$.data.step' WHEN 'review' THEN 1 WHEN 'verify' THEN 2 WHEN 'agree' THEN 3
               WHEN 'notice' THEN 4 WHEN 'announce' THEN 5 WHEN 'mark' THEN 6 END AS n
-    FROM home h CROSS JOIN stored_record r ON r.subject = h.subject AND r.form = 'exit.step'),
+    FROM lively h CROSS JOIN stored_record r ON r.subject = h.subject AND r.form = 'exit.step'),
 fit AS MATERIALIZED (
   SELECT s.*, CASE step
       WHEN 'announce' THEN EXISTS (
@@ -49,7 +58,7 @@ done AS MATERIALIZED (
 -- ------------------------------------------------------------ what became of the household
 said AS MATERIALIZED (
   SELECT h.subject, r.hlc, r.id, r.body ->> '$.data.set.poverty_status' AS status
-    FROM home h CROSS JOIN stored_record r ON r.subject = h.subject AND r.form = 'hh.facts'
+    FROM lively h CROSS JOIN stored_record r ON r.subject = h.subject AND r.form = 'hh.facts'
    WHERE r.body ->> '$.data.set.poverty_status' IS NOT NULL),
 mark AS MATERIALIZED (
   SELECT d.subject, d.at, d.id, d.year, d.hlc, coalesce((
@@ -61,8 +70,8 @@ cared AS MATERIALIZED (
   SELECT h.subject, r.subject AS id, r.hlc, r.id AS rid, CASE
       WHEN r.body ->> '$.data.op' = 'leave' THEN 0
       ELSE coalesce(json_array_length(unsealed(r.body), '$.data.set.care'), 0) > 0 END AS care
-    FROM home h CROSS JOIN ledger l ON l.subject = h.subject AND l.view = 'members'
-     AND instr(l.doc, '"cared":1') > 0
+    FROM lively h CROSS JOIN ledger l ON l.subject = h.subject AND l.view = 'members'
+     AND mentions(l.doc, '"cared":1')
     CROSS JOIN json_each(unsealed(l.doc)) m
     CROSS JOIN stored_record r ON r.subject = m.value ->> '$.id' AND r.form = 'person.facts'
    WHERE m.value ->> '$.cared'
@@ -73,7 +82,7 @@ event AS MATERIALIZED (
   SELECT subject, at, id, 'exited', NULL, 0, year FROM mark WHERE poor
   UNION ALL
   SELECT h.subject, x.value ->> '$.hlc', x'', NULL, x.value ->> '$.low', 0, NULL
-    FROM home h CROSS JOIN ledger l ON l.subject = h.subject AND l.view = 'income'
+    FROM lively h CROSS JOIN ledger l ON l.subject = h.subject AND l.view = 'income'
     CROSS JOIN json_each(l.doc, '$.checks') x WHERE x.value ->> '$.low' IS NOT NULL
   UNION ALL
   SELECT subject, hlc, rid, NULL, NULL, care - lag(care, 1, 0) OVER (PARTITION BY id ORDER BY hlc, rid), NULL
@@ -108,8 +117,8 @@ now AS MATERIALIZED (
 check7 AS MATERIALIZED (
   SELECT h.subject, substr(l.view, 7) AS name, l.doc ->> '$.state' AS state,
          iif(l.view = 'check.food', l.doc ->> '$.day', NULL) AS visited
-    FROM home h CROSS JOIN ledger l ON l.subject = h.subject
-     AND l.view IN ('check.income', 'check.food', 'check.clothing', 'check.education', 'check.medical',
+    FROM home h CROSS JOIN ledger l ON l.subject = h.subject AND l.view > 'check.' AND l.view < 'check/'
+     AND +l.view IN ('check.income', 'check.food', 'check.clothing', 'check.education', 'check.medical',
                     'check.housing', 'check.water')),
 summary AS MATERIALIZED (
   SELECT subject, sum(state IN ('ok', 'gap')) AS known, sum(state = 'ok') AS fine,

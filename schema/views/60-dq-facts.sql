@@ -11,15 +11,19 @@
 -- dq8: disabled without a certificate, or the other way round; head: not exactly one head. Members with an
 -- ID number lie under it besides (`dq.id.*`), with the days between which they had it as members.
 WITH RECURSIVE
+-- hot: somebody was recorded more than once
 home AS MATERIALIZED (
   SELECT c.subject, e.doc, EXISTS (SELECT 1 FROM record r WHERE r.subject = c.subject
-                                    AND r.form = 'hh.facts' LIMIT 1 OFFSET 1) AS edited
+                                    AND r.form = 'hh.facts' LIMIT 1 OFFSET 1) AS edited,
+         EXISTS (SELECT 1 FROM record r WHERE r.subject > c.subject || '-' AND r.subject < c.subject || '.'
+                    AND r.form IN ('person.facts', 'check.education')
+                  GROUP BY r.subject HAVING count(*) > 1 OR max(r.form = 'check.education')) AS hot
     FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
    WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000'),
 person AS MATERIALIZED (
-  SELECT h.subject, p.id, unsealed(p.doc) AS doc,
+  SELECT h.subject, p.id, unsealed(p.doc) AS doc, h.hot AND (
          EXISTS (SELECT 1 FROM record r WHERE r.subject = p.id AND r.form = 'person.facts' LIMIT 1 OFFSET 1)
-         OR EXISTS (SELECT 1 FROM record r WHERE r.subject = p.id AND r.form = 'check.education') AS edited
+         OR EXISTS (SELECT 1 FROM record r WHERE r.subject = p.id AND r.form = 'check.education')) AS edited
     FROM home h CROSS JOIN entity p
       ON p.kind = 'person' AND p.id > h.subject || '-' AND p.id < h.subject || '.'
    WHERE p.gone = ''),

@@ -8,13 +8,22 @@
 -- one; shown: its author was shown the other, that is `base` names it, or, without base, it is more
 -- than 72 hours older.
 WITH RECURSIVE
+-- where anybody was recorded more than once, or otherwise than by facts, or is not registered
+hot AS MATERIALIZED (
+  SELECT c.subject FROM changed c
+   WHERE EXISTS (SELECT 1 FROM record r WHERE r.subject >= c.subject AND r.subject < c.subject || '.'
+                  GROUP BY r.subject HAVING count(*) > 1 OR max(r.form NOT IN ('hh.facts', 'person.facts')))
+      OR EXISTS (SELECT 1 FROM entity e WHERE e.kind = 'household' AND e.id = c.subject
+                    AND (e.conflicts <> '[]' OR NOT e.registered))
+      OR EXISTS (SELECT 1 FROM entity e WHERE e.kind = 'person' AND e.id > c.subject || '-' AND e.id < c.subject || '.'
+                    AND (e.conflicts <> '[]' OR NOT e.registered))),
 about AS MATERIALIZED (
   SELECT c.subject AS root, e.kind, e.id, e.conflicts, e.registered
-    FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
+    FROM hot c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
    WHERE e.gone = '' AND substr(e.id, 14) <> '00-0000'
   UNION ALL
   SELECT c.subject, e.kind, e.id, e.conflicts, e.registered
-    FROM changed c CROSS JOIN entity e
+    FROM hot c CROSS JOIN entity e
       ON e.kind = 'person' AND e.id > c.subject || '-' AND e.id < c.subject || '.'
    WHERE e.gone = ''),
 twice AS MATERIALIZED (
