@@ -70,11 +70,17 @@ static bool check_merge(struct core *c, bool *ret_same, struct err *e) {
 }
 
 static bool rebuild(struct core *c, struct derive *d, struct err *e) {
+    char day[11];
+    time_local_date(clock_wall_ms(c->clock), day);
     if (!core_begin(c, e))
         return false;
     merge_rebuild(c, show_records);
     feed_begin_anew(c->store);
-    return core_commit(c, e) && derive_mark_all(d, e) && derive_run(d, show_subjects, NULL, e);
+    if (!core_commit(c, e) || !derive_mark_all(d, e) || !derive_run(d, show_subjects, NULL, e) ||
+        !store_begin(c->store, e))
+        return false;
+    store_set_meta(c->store, "derive.day", day);
+    return store_commit(c->store, e);
 }
 
 /* Compares as of the day that was last derived: later days ask for other tasks. */

@@ -14,12 +14,12 @@ import unittest
 import zf
 from zf import HOUSE
 
-COMMANDS = ("serve init import export param device relay monitor validate digest rebuild check backup"
+COMMANDS = ("serve init import export bulletin param device relay monitor validate digest rebuild check backup"
             " restore simulate").split()
 WITH_DIR = [c for c in COMMANDS if c not in ("init", "validate")]
 # A command line that is right but for --data.
 RIGHT = {"serve": "serve --standalone --port 1", "import": "import units /dev/null",
-         "export": "export tasks", "param": "param list", "device": "device list",
+         "export": "export tasks", "bulletin": "bulletin 2019-01", "param": "param list", "device": "device list",
          "relay": "relay list", "monitor": "monitor list", "backup": "backup /tmp/zf-none/b.db",
          "restore": "restore /tmp/zf-none.db", "simulate": "simulate --port 1 --seconds 1"}
 
@@ -420,7 +420,7 @@ class Parameters(zf.ContractCase):
                          [(None,)])
         for name in shipped:
             if shipped[name]:
-                self.run_("set %s %s" % (name, shipped[name]))
+                self.run_("set %s %s" % (name, have[name]))
         self.county.rebuild_check()
 
     def house(self):
