@@ -157,7 +157,10 @@ class Published(Bulletin):
         self.assertEqual(topics["bulletin/2019-07"], self.bulletin())
         self.assertNotIn("尚未定稿", self.document())
         self.report("2019-07-28")
-        self.assertEqual(self.bulletin()["figures"]["found"], 3)
+        self.day("2019-08-06")
+        self.settle()
+        self.report("2019-07-27")  # by its receipt the server has looked whether anything is due
+        self.assertEqual(self.bulletin()["figures"]["found"], 4)
         self.day("2019-09-02")
         topics = self.seen(lambda t: "bulletin/2019-08" in t, "August's")
         self.assertEqual(self.figures(topics)["found"], 2, "what was published stays")
