@@ -34,6 +34,11 @@ twice AS MATERIALIZED (
             EXISTS (SELECT 1 FROM record r WHERE r.subject = a.id AND r.form = 'check.education')
          OR EXISTS (SELECT 1 FROM record r WHERE r.subject = a.id AND r.form = 'need.job')))
       OR (a.kind = 'household' AND EXISTS (SELECT 1 FROM record r WHERE r.subject = a.id AND r.form = 'inspect.housing'))),
+-- who alone wrote an entity, or only imports did, disagrees with nobody
+mixed AS MATERIALIZED (
+  SELECT t.id FROM twice t CROSS JOIN record r
+      ON r.subject = t.id AND r.form IN ('hh.facts', 'person.facts', 'check.education', 'need.job', 'inspect.housing')
+   WHERE r.outcome = 1 AND r.author <> 'zoufang' GROUP BY t.id HAVING count(DISTINCT r.author) > 1),
 said AS MATERIALIZED (
   SELECT t.root, t.id, r.hlc, r.id AS rid, r.author, r.effect = 1 AS counts, unsealed(r.body) -> '$.base' AS base,
          CASE r.form
@@ -45,16 +50,13 @@ said AS MATERIALIZED (
            ELSE json_patch(json_remove(coalesce(unsealed(r.body) -> '$.data.set', '{}'), '$.status'),
              CASE r.body ->> '$.data.op' WHEN 'add' THEN '{"status":"current"}' WHEN 'leave' THEN '{"status":"left"}'
                   ELSE '{}' END) END AS facts
-    FROM twice t CROSS JOIN record r
+    FROM mixed m CROSS JOIN twice t ON t.id = m.id CROSS JOIN record r
       ON r.subject = t.id AND r.form IN ('hh.facts', 'person.facts', 'check.education', 'need.job', 'inspect.housing')
    WHERE r.outcome = 1),
--- who alone wrote an entity, or only imports did, disagrees with nobody
-mixed AS MATERIALIZED (
-  SELECT id FROM said WHERE author <> 'zoufang' GROUP BY id HAVING count(DISTINCT author) > 1),
 wrote AS MATERIALIZED (
   SELECT s.root, s.id, f.key AS fact, f.value, s.hlc, s.rid, s.author, s.counts, s.base -> ('$."' || f.key || '"') AS base,
          row_number() OVER (PARTITION BY s.id, f.key ORDER BY s.hlc, s.rid) AS n
-    FROM mixed m CROSS JOIN said s ON s.id = m.id CROSS JOIN json_each(s.facts) f),
+    FROM said s CROSS JOIN json_each(s.facts) f),
 link AS MATERIALIZED (
   SELECT a.id, a.fact, a.n AS n, b.n AS m
     FROM wrote a CROSS JOIN wrote b ON b.id = a.id AND b.fact = a.fact AND b.n < a.n

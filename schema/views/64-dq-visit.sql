@@ -25,18 +25,22 @@ placed AS MATERIALIZED (
 far AS (
   SELECT subject, day, hlc, d2 > param('visit.far_km') * param('visit.far_km') AS far
     FROM placed WHERE form = 'visit.household' AND visited AND d2 IS NOT NULL),
-lost AS (
-  SELECT subject, hlc, id, day, lead(day) OVER (PARTITION BY subject ORDER BY hlc, id) AS until, lost
-    FROM (
-      SELECT *, lag(lost, 1, 0) OVER (PARTITION BY subject ORDER BY hlc, id) AS before FROM (
-        SELECT p.*, d2 > param('dq.gps_km') * param('dq.gps_km') AND (
+-- only what is far from its own village is held against the others of the town
+judged AS MATERIALIZED (
+  SELECT p.*, CASE WHEN d2 <= param('dq.gps_km') * param('dq.gps_km') THEN 0
+         ELSE d2 > param('dq.gps_km') * param('dq.gps_km') AND (
                  SELECT count(*) = count(v.doc ->> '$.lat') AND min(
                           111.2 * 111.2 * (p.lat - (v.doc ->> '$.lat')) * (p.lat - (v.doc ->> '$.lat'))
                           + 95.9 * 95.9 * (p.lng - (v.doc ->> '$.lng')) * (p.lng - (v.doc ->> '$.lng')))
                         > param('dq.gps_km') * param('dq.gps_km')
                    FROM entity v WHERE v.kind = 'division' AND v.id > substr(p.subject, 1, 9) || '000'
-                    AND v.id < substr(p.subject, 1, 9) || ':' AND v.gone = '') AS lost
-          FROM placed p WHERE d2 IS NOT NULL) WHERE lost IS NOT NULL)
+                    AND v.id < substr(p.subject, 1, 9) || ':' AND v.gone = '') END AS lost
+    FROM placed p WHERE d2 IS NOT NULL),
+lost AS (
+  SELECT subject, hlc, id, day, lead(day) OVER (PARTITION BY subject ORDER BY hlc, id) AS until, lost
+    FROM (
+      SELECT *, lag(lost, 1, 0) OVER (PARTITION BY subject ORDER BY hlc, id) AS before
+        FROM judged WHERE lost IS NOT NULL)
    WHERE lost <> before),
 told AS (
   SELECT subject, NULL AS part, substr(day, 1, 7) AS cycle, min(day) AS opened, (
