@@ -184,12 +184,14 @@ static bool readable(const struct feed_reader *r, const struct row *row) {
         return false;
     if (row->sensitivity <= CLASS_OPEN)
         return true;
-    if (row->sensitivity < CLASS_COVERT)
-        return r->classes >> row->sensitivity & 1;
     if (row->sensitivity == CLASS_PATROL)
         return r->covert && r->reviewer;
+    if (*row->audience && in_audience(r, row->audience))
+        return true;
+    if (row->sensitivity < CLASS_COVERT)
+        return r->classes >> row->sensitivity & 1;
     bool lead = row->sensitivity == CLASS_LEAD || strcmp(row->level, "lead") == 0;
-    return (lead ? r->leads : r->covert) || (*row->audience && in_audience(r, row->audience));
+    return lead ? r->leads : r->covert;
 }
 
 static bool present(const struct feed_item *item) {

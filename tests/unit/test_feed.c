@@ -251,7 +251,8 @@ static const char expected_sql[] =
     " AND s.removed = 0 AND s.item NOT LIKE 'role:%'"
     " AND CASE WHEN s.item GLOB '*-*' THEN e.subject = s.item OR e.subject LIKE s.item || '-%'"
     "  ELSE e.place LIKE s.item || '%' OR (kind = 'held' AND s.item = '340825' AND place = '') END)"
-    " AND (class < 2 OR (class = 2 AND ?2) OR (class = 5 AND (?3 OR audience = ?5)))"
+    " AND (class < 2 OR (class = 2 AND (?2 OR audience = ?5)) OR (class = 5 AND (?3 OR audience = "
+    "?5)))"
     " AND (form IN ('', 'finding.report', 'register.cadre') OR ?2)"
     " AND (?6 = 'null' OR kind IN (SELECT value FROM json_each(?6)))";
 
