@@ -96,6 +96,7 @@ filled AS MATERIALIZED (
          max(low) OVER (PARTITION BY subject, b) AS low, max(year) OVER (PARTITION BY subject, a) AS year,
          min(hlc) OVER (PARTITION BY subject, a) AS begun
     FROM run),
+-- a helper is needed even while the county has not said how many visits (47-visit.sql asks none then)
 needed AS MATERIALIZED (
   SELECT *, CASE
       WHEN status = 'planned_exit' THEN coalesce(param('visit.month_count_planned_exit'), 2) + 0

@@ -4,8 +4,8 @@
 -- reads: status
 -- names: visit
 -- Counted visits of each month that wants some: as many as were needed when it began, or when the
--- need first came in it; none while the county has not said how many. A month is closed by the last of them, in it or after it. doc: [{"month",
--- "need", "n", "closed"}].
+-- need first came in it; none while the county has not said how many. A month is closed by the last
+-- of them, in it or after it. doc: [{"month", "need", "n", "closed"}].
 WITH RECURSIVE
 turn AS MATERIALIZED (
   SELECT c.subject, l.place, x.key AS n, x.value ->> '$.day' AS day,
