@@ -139,7 +139,9 @@ static void settle(struct pipeline *p, struct held *h) {
         merge_stored(p->core, &h->record, h->row.rec, &h->where, MERGE_RELEASED);
     }
     char code[SECRET_CODE_SIZE];
-    bool coded = stored && h->row.form->kind == FORM_SECRET;
+    /* No form: its file went while the record was held, and its envelope was refused. */
+    bool of_secret = h->row.form && h->row.form->kind == FORM_SECRET;
+    bool coded = stored && of_secret;
     if (coded)
         secret_code(p->core, h->row.id, code);
     receipts_add(p->receipts, h->device, h->via,
@@ -150,7 +152,7 @@ static void settle(struct pipeline *p, struct held *h) {
                                    .code = coded ? code : NULL});
     free(refused);
     problems_fini(&why);
-    if (p->metrics && h->row.form->kind != FORM_SECRET)
+    if (p->metrics && !of_secret)
         metrics_add(p->metrics, stored ? METRIC_STORED : METRIC_REJECTED, 1);
 }
 
