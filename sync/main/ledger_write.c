@@ -23,8 +23,13 @@ struct ledger_file {
     uint16_t column;
     size_t tables;
     double widths[COLUMNS_MAX];
-    bool failed;
+    lxw_error wrong; /* the first thing that the workbook did not take */
 };
+
+static void took(struct ledger_file *f, lxw_error code) {
+    if (f->wrong == LXW_NO_ERROR)
+        f->wrong = code;
+}
 
 static bool open_workbook(struct ledger_file *f, struct err *e) {
     f->workbook = workbook_new(f->path);
@@ -88,8 +93,8 @@ void ledger_file_table(struct ledger_file *f, const char *name, const char *titl
                        const char *note) {
     if (f->workbook) {
         finish_sheet(f);
+        took(f, workbook_validate_sheet_name(f->workbook, name));
         f->sheet = workbook_add_worksheet(f->workbook, name);
-        f->failed |= !f->sheet;
         f->row = 0;
         if (f->sheet) {
             worksheet_write_string(f->sheet, 0, 0, title, f->title);
@@ -114,7 +119,7 @@ void ledger_file_text(struct ledger_file *f, const char *text) {
     bool formula = *text && strchr("=+-@\t\r", *text);
     if (f->sheet) { /* a string there is never a formula */
         bool head = f->row == f->head_row;
-        worksheet_write_string(f->sheet, f->row, f->column, text, head ? f->head : NULL);
+        took(f, worksheet_write_string(f->sheet, f->row, f->column, text, head ? f->head : NULL));
         if (f->column < COLUMNS_MAX)
             f->widths[f->column] = fmax(f->widths[f->column], width_of(text));
     } else if (f->csv) {
@@ -134,7 +139,7 @@ void ledger_file_number(struct ledger_file *f, double value) {
     char text[32];
     snprintf(text, sizeof text, "%.15g", value);
     if (f->sheet) {
-        worksheet_write_number(f->sheet, f->row, f->column, value, NULL);
+        took(f, worksheet_write_number(f->sheet, f->row, f->column, value, NULL));
         if (f->column < COLUMNS_MAX)
             f->widths[f->column] = fmax(f->widths[f->column], width_of(text));
     } else if (f->csv) {
@@ -168,13 +173,15 @@ static void close_csv(struct ledger_file *f, struct err *e) {
 }
 
 static void close_workbook(struct ledger_file *f, struct err *e) {
+    if (!err_is_set(e) && f->wrong != LXW_NO_ERROR)
+        err_set(e, ERR_LIMIT, "%s: %s", f->path, lxw_strerror(f->wrong));
     if (err_is_set(e)) {
         lxw_workbook_free(f->workbook);
         return;
     }
     finish_sheet(f);
     lxw_error code = workbook_close(f->workbook);
-    if (code != LXW_NO_ERROR || f->failed)
+    if (code != LXW_NO_ERROR)
         err_set(e, ERR_IO, "%s: %s", f->path, lxw_strerror(code));
 }
 

@@ -20,7 +20,9 @@ void ledger_file_text(struct ledger_file *f, const char *text);
 void ledger_file_number(struct ledger_file *f, double value);
 /* Ends the row. The first of a table is its header. */
 void ledger_file_row(struct ledger_file *f);
-/* Destroys f. Writes it, unless *e is set already: then there is no file. */
+/* Destroys f. Writes it, unless *e is set already or a workbook cannot hold what it was given (a
+ * sheet's name, a text or rows beyond its limits: ERR_LIMIT): then there is no file. ERR_IO: it
+ * could not be written whole. */
 bool ledger_file_close(struct ledger_file *f, struct err *e);
 
 #endif

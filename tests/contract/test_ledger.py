@@ -192,6 +192,7 @@ class Mistakes(Ledger):
         out = self.county.run("export", "ledger", "--theme", "toilets", "--village", VILLAGE, "--schema-dir", schema)
         self.assertIn('"改厕台账"', out.stdout)
         self.assertIn('"%s","\'=1+1"' % VILLAGE, out.stdout)
+        tasks = self.county.query("SELECT count(*) FROM task")
         for sql, words in (("SELECT absent FROM temp.asked;", "no such column: absent"),
                            ("DELETE FROM task;", "only SELECT")):
             write(sql)
@@ -199,7 +200,12 @@ class Mistakes(Ledger):
             for kind in ("csv", "xlsx"):
                 self.fails(2, words, "--theme", "toilets", "--schema-dir", schema, "--format", kind, "--output", out_path)
                 self.assertFalse(os.path.exists(out_path))
-        self.assertNotEqual(self.county.query("SELECT count(*) FROM task"), None)
+        self.assertEqual(self.county.query("SELECT count(*) FROM task"), tasks)
+        self.assertGreater(tasks, [(0,)])
+        write("SELECT printf('%.*c', 40000, 'x') AS 说明 FROM temp.asked;")
+        self.fails(3, "limit of 32,767", "--theme", "toilets", "--schema-dir", schema, "--format", "xlsx",
+                   "--output", out_path)
+        self.assertFalse(os.path.exists(out_path), "a cell that no workbook holds")
 
 
 if __name__ == "__main__":
