@@ -458,8 +458,10 @@ static int run(struct job *j, const struct sheet *sheet) {
     int status = 3;
     struct err e = {0};
     struct core *core = app_open_core(j->app, &status);
-    if (!core)
+    if (!core) {
+        sheet_source_close(&j->source);
         return status;
+    }
     j->core = core;
     j->start_ms = clock_wall_ms(&j->app->clock);
     bool ok = sheet_form_init(&j->sheet, sheet, core->catalog, &e);
