@@ -25,10 +25,12 @@ static char *read_template(const struct app *a, struct err *e) {
     return text;
 }
 
-static void write_json(const json_t *bulletin, struct buf *out) {
+static void write_json(const json_t *bulletin, struct buf *out, struct err *e) {
     char *text = bulletin_text(bulletin);
     buf_add_str(out, text ? text : "");
     buf_add_char(out, '\n');
+    if (!text || out->failed)
+        err_set(e, ERR_LIMIT, "the bulletin is too long");
     free(text);
 }
 
@@ -64,7 +66,7 @@ static int run(struct app *a, const char *month, const char *path) {
     app_warn_if_late(a, core);
     json_t *bulletin = bulletin_make(core, month, &e);
     if (bulletin && a->json)
-        write_json(bulletin, &text);
+        write_json(bulletin, &text, &e);
     else if (bulletin)
         write_document(a, bulletin, &text, &e);
     if (!err_is_set(&e))
