@@ -213,6 +213,7 @@ json_t *bulletin_make(struct core *c, const char *month, struct err *e) {
     return NULL;
 }
 
+/* Digits for sums of money, and few enough that 33.4 - 33.3 is 0.1. */
 char *bulletin_text(const json_t *bulletin) {
-    return bulletin ? json_dumps(bulletin, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    return bulletin ? json_dumps(bulletin, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 }

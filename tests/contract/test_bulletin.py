@@ -195,9 +195,13 @@ class Mistakes(Bulletin):
             f.write("{{name}}:{{figures.mine}} {{+change.mine}} {{figures.absent}}\n")
         more = os.path.join(schema, "bulletin", "50-mine.sql")
         with open(more, "w", encoding="utf-8") as f:
-            f.write("-- object: figures\nSELECT CAST(substr(:month, 6) AS INTEGER) AS mine;\n")
+            f.write("-- object: figures\nSELECT CAST(substr(:month, 6) AS INTEGER) AS mine, 12345678.9 AS yuan,"
+                    " iif(:month = '2019-07', 33.4, 33.3) AS share;\n")
         out = self.county.run("bulletin", "2019-07", "--schema-dir", schema, *now).stdout
         self.assertEqual(out.split(":", 1)[1], "7 +1 —\n")
+        r = self.county.run("bulletin", "2019-07", "--json", "--schema-dir", schema, *now).stdout
+        self.assertIn('"yuan":12345678.9,"share":33.4', r)
+        self.assertIn('"yuan":0.0,"share":0.1', r)
         for sql, words in (("SELECT 1 AS a;", "neither"), ("-- object: figures\nSELECT 1 AS a UNION SELECT 2;", "one row"),
                            ("-- table: x\nDELETE FROM task;", "only SELECT"), ("-- table: x\nSELECT gone;", "gone")):
             with open(more, "w", encoding="utf-8") as f:
