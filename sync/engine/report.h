@@ -19,7 +19,8 @@ struct report {
     const char *rest; /* SELECTs that report_next has not given yet */
 };
 
-/* Reads schema_dir/folder/name.sql. ERR_IO; ERR_USAGE: too large, or not UTF-8. */
+/* Reads schema_dir/folder/name.sql. ERR_IO; ERR_USAGE: too large. report_fini frees it, needed only
+ * after true. */
 bool report_read(const char *schema_dir, const char *folder, const char *name, struct report *ret,
                  struct err *e);
 void report_fini(struct report *r);
@@ -33,9 +34,9 @@ sqlite3_stmt *report_next(struct report *r, sqlite3 *db, struct err *e);
  * folder cannot be read. */
 size_t report_names(const char *schema_dir, const char *folder,
                     char ret[REPORT_FILES_MAX][REPORT_NAME_SIZE]);
-/* Fills temp.code from schema_dir/codes.json. */
+/* Fills temp.code from schema_dir/codes.json. ERR_IO; ERR_USAGE: too large, or not JSON. */
 bool report_codes(sqlite3 *db, const char *schema_dir, struct err *e);
-/* Runs a statement without a result. */
+/* Runs statements without results. ERR_IO. */
 bool report_exec(sqlite3 *db, const char *sql, struct err *e);
 
 #endif
