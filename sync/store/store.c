@@ -76,13 +76,13 @@ static void fn_param(sqlite3_context *c, int n, sqlite3_value **v) {
     (void)n;
     struct store *s = sqlite3_user_data(c);
     const char *name = (const char *)sqlite3_value_text(v[0]);
-    sqlite3_stmt *q = NULL;
-    if (!name || sqlite3_prepare_v2(s->db, "SELECT value FROM param WHERE name = ?", -1, &q, NULL))
+    if (!name)
         return;
+    sqlite3_stmt *q = store_query(s, "param_get");
     q_text(q, 1, name);
     if (sqlite3_step(q) == SQLITE_ROW)
         sqlite3_result_value(c, sqlite3_column_value(q, 0));
-    sqlite3_finalize(q);
+    q_end(q);
 }
 
 static bool register_functions(struct store *s) {
