@@ -44,12 +44,13 @@ wreck AS MATERIALIZED (
     FROM village v CROSS JOIN ledger l ON l.place = v.id AND l.view = 'house.demolish_left'
     CROSS JOIN ledger h ON h.subject = l.subject AND h.view = 'house'
     CROSS JOIN json_each(h.doc, '$.demolish') x WHERE x.value ->> '$.found' <= :to),
--- Of the target households those whose water was found safe, and not unsafe since.
+-- Of the target households those whose water was found safe, and not unsafe since; without a period of
+-- validity none.
 thirst AS MATERIALIZED (
   SELECT l.num AS persons,
          EXISTS (SELECT 1 FROM stored_record r WHERE r.subject = e.id AND r.form = 'inspect.water'
                    AND r.hlc < (unixepoch(:to, '+1 day') - 28800) * 1000 << 16
-                   AND hlc_day(r.hlc) >= date(:to, '-' || coalesce(param('check.water_days'), 365) || ' days'))
+                   AND hlc_day(r.hlc) >= date(:to, '-' || param('check.water_days') || ' days'))
          AND NOT EXISTS (SELECT 1 FROM ledger w CROSS JOIN json_each(w.doc) x
                    WHERE w.subject = e.id AND w.view = 'water' AND x.value ->> '$.found' <= :to
                      AND coalesce(x.value ->> '$.closed', '9999') > :to) AS safe
