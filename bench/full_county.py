@@ -69,11 +69,10 @@ def derivation(b, o):
     db.close()
     subprocess.run([b.build + "/zoufang", "param", "set", "watch.income_factor", "1.6", "--data", data],
                    check=True, stdout=subprocess.DEVNULL)
-    before = time.monotonic()
+    started = before = time.monotonic()
     while rest_of(data) == 0 and time.monotonic() < before + 60:
-        before_marked = time.monotonic()
+        started = time.monotonic()
         time.sleep(0.01)
-    started = before_marked
     while rest_of(data) > 0:
         time.sleep(0.02)
     rate = households / (time.monotonic() - started)
