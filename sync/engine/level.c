@@ -34,12 +34,13 @@ const struct level *level_find(const char *name) {
     return NULL;
 }
 
-int level_rank(const char *code) {
+/* By its code. */
+static int rank_of(const char *code) {
     return strcmp(code + 6, "000000") == 0 ? 3 : strcmp(code + 9, "000") == 0 ? 2 : 1;
 }
 
 const struct level *level_of_division(const char *code) {
-    int rank = level_rank(code);
+    int rank = rank_of(code);
     size_t i = 0;
     while (level_table[i].rank != rank)
         i++;

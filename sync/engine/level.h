@@ -36,8 +36,7 @@ extern const struct level level_table[LEVEL_COUNT];
 
 /* NULL if there is none. */
 const struct level *level_find(const char *name);
-/* The rank of a division by its code. */
-int level_rank(const char *code);
+/* By its code of 12 digits. */
 const struct level *level_of_division(const char *code);
 
 #endif

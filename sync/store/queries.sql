@@ -173,9 +173,6 @@ SELECT r.id, r.hlc, r.author, r.form, r.fv, r.effect, unsealed(r.body)
 SELECT rowid, doc, seen, conflicts, place, subject, registered, gone, class FROM entity
   WHERE kind = ?1 AND id = ?2;
 
--- name: entity_known
-SELECT 1 FROM entity WHERE kind = ?1 AND id = ?2;
-
 -- name: entity_add
 INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, seen, conflicts,
                    checks, gone, rev)
