@@ -79,13 +79,20 @@ def visit(day, *types, **more):
             "measures": [{"type": t, "text": "认可"} for t in types], **more}
 
 
-class Houses(Scenario):
+class HouseScenario(Scenario):
+    def assertVerifiedBy(self, role, tid):
+        """One level above who does it."""
+        self.assertEqual(self.task(tid)["verifier"]["role"], role, tid)
+
+
+class Houses(HouseScenario):
     def test_07_all_four_priority_groups_are_appraised(self):
         """`screen` leaves T-H1 open; only an appraisal counts."""
         self.day("2019-06-12")
         h = self.household("doc ->> '$.focus' LIKE '%dibao%'")
         task = "T-H1-%s-1" % h
         self.assertTask(task, "open 2019-03-01 2019-03-31")
+        self.assertVerifiedBy("TW", task)
         self.send("inspect.housing", h, VO, screen(True))
         self.assertTask(task, "open 2019-03-01 2019-03-31")
         self.assertEqual(self.ledger(h, "house.cover")[:2], (0, 1))
@@ -108,6 +115,7 @@ class Houses(Scenario):
         one = {"T-H5-%s-1" % h: "open 2019-06-12 2019-06-27"}
         self.assertEqual(self.tasks("T-H5-*"), one)
         self.assertEqual(self.task("T-H5-%s-1" % h)["assignee"]["role"], "SI")
+        self.assertVerifiedBy("TW", "T-H5-%s-1" % h)
         self.phone(VO).send(r)                                # replayed
         self.send("inspect.housing", h, VT, screen(True))     # and suspected by another
         self.send("inspect.housing", focus, VO, screen(True))  # T-H1's
@@ -153,6 +161,7 @@ class Houses(Scenario):
         self.send("inspect.housing", HOUSE, SI_HOUSING, appraise("D"))
         self.assertTask(task, "open 2019-06-12 2019-06-13")
         self.assertIndicator("house.left", 1, 1)
+        self.assertVerifiedBy("TW", task)
         self.day("2019-09-14")
         for stage, date in (("listed", "2019-06-20"), ("signed", "2019-06-22"), ("started", "2019-07-02"),
                             ("main_done", "2019-08-26")):
@@ -267,6 +276,7 @@ class Houses(Scenario):
             t: "open 2019-06-12 2019-07-12", "T-H4-%s-b02-1" % lived: "open 2019-06-12 2019-07-12",
             "T-H4-%s-b07-1" % OWNERLESS: "open 2019-06-12 2019-07-12"})
         self.assertIndicator("house.demolish_left", 3, 3)
+        self.assertVerifiedBy("TW", t)
         # demolished, never listed: no effect, until it is
         self.day("2019-06-20")
         self.send("house.work", h, VO, work("demolished", "2019-06-20", bld=2))
@@ -317,11 +327,12 @@ class Houses(Scenario):
         self.assertEqual(self.checks(h)["water"], "stale")
 
 
-class Relocation(Scenario):
+class Relocation(HouseScenario):
     def test_t_h6(self):
         self.day("2019-06-12")
         task = "T-H6-%s-1" % HOUSE
         self.assertTask(task, "open 2019-03-01 2019-03-31")
+        self.assertVerifiedBy("TW", task)
         self.assertTask("T-H6-%s-1" % self.household("doc ->> '$.relocated_year' IS NULL"), None)
         (_, all_persons), = self.query("SELECT num, den FROM indicator WHERE place = ? AND name = 'reloc'", VILLAGE)
         # five were never relocated here: no effect, and somebody looks at the data
@@ -389,7 +400,7 @@ class AllRelocated(Scenario):
                          ["T-H6-%s-1" % homes[-1][0]])
 
 
-class Water(Scenario):
+class Water(HouseScenario):
     def test_t_w1(self):
         self.day("2019-06-12")
         h = self.household(ORDINARY)
@@ -399,6 +410,7 @@ class Water(Scenario):
         self.send("inspect.water", h, VO, water(40))
         self.assertTask(one, "open 2019-06-12 2019-07-12")
         self.assertEqual(self.checks(h)["water"], "gap")
+        self.assertVerifiedBy("TW", one)
         self.send("inspect.water", h, VO, water(10))          # only the water authority ends it
         self.assertTask(one, "open 2019-06-12 2019-07-12")
         self.day("2019-07-01")
@@ -410,12 +422,13 @@ class Water(Scenario):
                                                 "T-W1-%s-2" % h: "open 2019-07-15 2019-08-14"})
 
 
-class Environment(Scenario):
+class Environment(HouseScenario):
     def test_19_monthly_report(self):
         """June report absent -> T-E2 overdue 07-06."""
         june, july = "T-E2-%s-2019-06" % VILLAGE, "T-E2-%s-2019-07" % VILLAGE
         self.day("2019-06-30")
         self.assertTask(june, "open 2019-06-01 2019-07-05")
+        self.assertVerifiedBy("TW", june)
         self.send("inspect.env_village", VILLAGE, VO, report("2019-05", ponds=4))
         self.assertTask("T-E2-%s-2019-05" % VILLAGE, "closed 2019-05-01 2019-06-05 2019-06-30")
         self.assertTask(june, "open 2019-06-01 2019-07-05")
@@ -451,6 +464,7 @@ class Environment(Scenario):
         self.assertEqual(self.task(one)["title"]["zh"], "户环境整治:厕所净、物品摆放规范")
         self.assertEqual(self.task(one)["title"]["en"], "Clean up the home: toilet, goods")
         self.assertEqual(self.task(one)["priority"], 4)
+        self.assertVerifiedBy("VO", one)
         self.assertIndicator("env", 1, 2)
         self.day("2019-06-15")
         self.send("inspect.env", h, VO, env("goods"))
@@ -491,7 +505,7 @@ class Refused(Scenario):
         self.send("need.job", HOUSE + "-02", HL, job())
 
 
-class Work(Scenario):
+class Work(HouseScenario):
     def test_26_public_posts(self):
         """Holders counted per kind."""
         self.day("2019-06-12")
@@ -521,6 +535,7 @@ class Work(Scenario):
         self.assertEqual(self.tasks("T-J1-*"), {one: "open 2019-06-12 2019-07-12"})
         self.assertEqual(self.query("SELECT class, assignee_role, audience = assignee, subject FROM task WHERE id = ?",
                                     one), [(2, "UN", 1, p)])
+        self.assertVerifiedBy("VO", one)
         self.assertTrue(("task", one) in self.sees(scenario.UN, "task"))
         self.day("2019-06-20")
         self.send("need.job", p, VO, job())                   # still
