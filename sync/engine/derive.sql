@@ -237,6 +237,10 @@ INSERT INTO ledger(subject, view, place, num, den, doc)
   SELECT f.subject, f.name, coalesce(f.place, ''), f.num, f.den, coalesce(f.doc, '{}')
     FROM temp.differs d CROSS JOIN temp.found f ON f.subject = d.subject AND f.name = d.name;
 
+-- name: checks_new
+SELECT EXISTS (SELECT 1 FROM temp.slice s CROSS JOIN entity e ON e.kind = ?1 AND e.id = s.subject
+  WHERE e.checks = '{}');
+
 -- What phones see of a subject beside its facts: check.* rows, and fact.* rows in place of facts
 -- (feed.sql). New ones, and those of which such a row changed.
 -- name: checks_differ

@@ -92,6 +92,9 @@ static void settle_check_names(struct derive *d, const struct level *level) {
 
 void derive_checks(struct derive *d, const struct level *level) {
     settle_check_names(d, level);
+    q_text(derive_q(d, "checks_new"), 1, level->name);
+    if (!d->altered && !derive_ask(d, "checks_new"))
+        return;
     derive_do(d, "todo_clear");
     do_of_level(d, "checks_differ", level);
     if (derive_ask(d, "todo_count"))
