@@ -36,7 +36,7 @@ def memory(b, o):
         b.write_phones(phones)
         b.crowd = phones
     data = b.fresh_data()
-    s = b.start(b.build + "/zoufang", "serve", "--data", data)
+    s = b.start(b.build + "/zoufang", "serve", "--clock", b.clock, "--data", data)
     load = b.load(4000 if o.quick else 40000, 1, True)
     b.wait_connected(data)
     b.fire(load)
@@ -56,12 +56,12 @@ def rest_of(data):
 def derivation(b, o):
     """I: a parameter that changes makes everything out of date, at once for a running server."""
     data, port = b.fresh_data(), str(free_pair())
-    s = b.start(b.build + "/zoufang", "serve", "--data", data, "--standalone", "--port", port)
+    s = b.start(b.build + "/zoufang", "serve", "--clock", b.clock, "--data", data, "--standalone", "--port", port)
     s.stdout.readline()
     b.wait_connected(data)
     subprocess.run([b.build + "/zoufang", "simulate", "--data", data, "--port", port, "--phones",
                     "20" if o.quick else "200", "--records", "500" if o.quick else "20000", "--rate", "2000",
-                    "--offline", "0", "--time-scale", "0.01", "--seed", "7"],
+                    "--offline", "0", "--clock", b.clock, "--time-scale", "0.01", "--seed", "7"],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     b.wait_connected(data)
     db = sqlite3.connect(f"file:{data}/zoufang.db?mode=ro", uri=True)
@@ -154,7 +154,7 @@ class Puller:
 def first_pulls(b, o):
     """K: the median over villages; each phone has never pulled before."""
     data = b.fresh_data()
-    s = b.start(b.build + "/zoufang", "serve", "--data", data)
+    s = b.start(b.build + "/zoufang", "serve", "--clock", b.clock, "--data", data)
     b.wait_connected(data)
     found = []
     with open(b.phones) as f:
@@ -175,7 +175,7 @@ def start(b, o):
     data = b.fresh_data()
     for _ in range(2):  # the first start of a copy derives the day; the second is what is measured
         before = time.monotonic()
-        s = b.start(b.build + "/zoufang", "serve", "--data", data, "--standalone", "--port", str(free_pair()))
+        s = b.start(b.build + "/zoufang", "serve", "--clock", b.clock, "--data", data, "--standalone", "--port", str(free_pair()))
         line = s.stdout.readline()
         took = (time.monotonic() - before) * 1000
         if '"ready":true' not in line:
