@@ -26,7 +26,7 @@ home AS MATERIALIZED (
 said AS MATERIALIZED (
   SELECT p.id, r.hlc, r.author = 'zoufang' AS imported,
          CASE WHEN mentions(r.body, 'leave') AND r.body ->> '$.data.op' = 'leave' THEN r.hlc END AS leave,
-         mentions(r.body, 'care') AND json_array_length(unsealed(r.body), '$.data.set.care') > 0 AS cared,
+         mentions(unsealed(r.body), 'care') AND json_array_length(unsealed(r.body), '$.data.set.care') > 0 AS cared,
          mentions(r.body, 'false') AND r.body ->> '$.data.set.insured' = 0 AS uninsured
     FROM home h CROSS JOIN entity p
       ON p.kind = 'person' AND p.id > h.subject || '-' AND p.id < h.subject || '.'

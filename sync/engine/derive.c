@@ -38,45 +38,6 @@ void derive_script(struct derive *d, const char *name) {
 
 /* ---------------------------------------------------------------- life */
 
-/* id_blob(text): a record id as it stands in the log. */
-static void fn_id_blob(sqlite3_context *c, int n, sqlite3_value **v) {
-    (void)n;
-    const char *text = (const char *)sqlite3_value_text(v[0]);
-    unsigned char id[16] = {0};
-    int digits = 0;
-    for (; text && *text; text++) {
-        const char *hex = "0123456789abcdef";
-        const char *at = strchr(hex, *text);
-        if (*text == '-')
-            continue;
-        if (!at || digits == 32)
-            return;
-        id[digits / 2] = (unsigned char)((id[digits / 2] << 4) | (at - hex));
-        digits++;
-    }
-    if (digits == 32)
-        sqlite3_result_blob(c, id, sizeof id, SQLITE_TRANSIENT);
-}
-
-/* mentions(json, word): false if no key or string of the text can be or contain the word, told
- * without taking the text apart. A text with escapes might say any. */
-static void fn_mentions(sqlite3_context *c, int n, sqlite3_value **v) {
-    (void)n;
-    const char *text = (const char *)sqlite3_value_text(v[0]);
-    const char *word = (const char *)sqlite3_value_text(v[1]);
-    if (text && word)
-        sqlite3_result_int(c, strstr(text, word) || strchr(text, '\\'));
-}
-
-static bool add_functions(struct derive *d, struct err *e) {
-    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
-    sqlite3 *db = store_db(d->store);
-    if (sqlite3_create_function(db, "id_blob", 1, flags, NULL, fn_id_blob, NULL, NULL) ||
-        sqlite3_create_function(db, "mentions", 2, flags, NULL, fn_mentions, NULL, NULL))
-        return err_set(e, ERR_BUG, "functions: %s", sqlite3_errmsg(db));
-    return true;
-}
-
 /* The table of levels as SQL sees it. */
 static void fill_levels(struct derive *d) {
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
@@ -89,8 +50,6 @@ static void fill_levels(struct derive *d) {
 }
 
 static bool open_files(struct derive *d, const char *schema_dir, struct err *e) {
-    if (!add_functions(d, e))
-        return false;
     statements_init(&d->queries, derive_sql);
     if (!store_begin(d->store, e))
         return false;

@@ -118,10 +118,25 @@ static void note_counts(struct derive *d, const struct derive_file *f) {
     add_name(d, f, COUNTED_FORM, NAME_COUNTS);
 }
 
+static bool headers_fit(const struct derive_file *f, const char *sql, struct err *e) {
+    for (const char *p = sql; strncmp(p, "-- ", 3) == 0 || *p == '\n'; p++) {
+        size_t size = strcspn(p, "\n");
+        if (size >= WORDS_SIZE)
+            return err_set(e, ERR_USAGE, "%s: a line of the header is longer than %d bytes",
+                           f->path, WORDS_SIZE - 1);
+        p += size;
+        if (!*p)
+            break;
+    }
+    return true;
+}
+
 static bool read_headers(struct derive *d, struct derive_file *f, const char *sql, struct err *e) {
     char words[WORDS_SIZE];
     if (f->kind == DERIVE_STATUS || f->kind == DERIVE_HEAD)
         return true;
+    if (!headers_fit(f, sql, e))
+        return false;
     if (header(sql, "forms", words, sizeof words))
         f->forms = forms_mask(d, words);
     else if (f->kind == DERIVE_FOLD || f->level->source == LEVEL_OF_SUMS)

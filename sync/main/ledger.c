@@ -139,10 +139,20 @@ static bool put_theme(struct job *j, const char *theme, struct err *e) {
     return ok;
 }
 
-/* theme: NULL = all. */
+/* theme: NULL = all. Every table is of the same moment. */
+static bool put_themes(struct job *j, const char *theme, struct err *e) {
+    static char themes[REPORT_FILES_MAX][REPORT_NAME_SIZE];
+    sqlite3 *db = store_db(j->core->store);
+    j->all = !theme;
+    size_t count = theme ? 1 : report_names(j->app->schema_dir, "ledgers", themes);
+    bool ok = report_exec(db, "BEGIN", e);
+    for (size_t i = 0; ok && i < count; i++)
+        ok = put_theme(j, theme ? theme : themes[i], e);
+    return report_exec(db, "COMMIT", e) && ok;
+}
+
 static bool write_document(struct job *j, const char *theme, const char *path, bool workbook,
                            struct err *e) {
-    static char themes[REPORT_FILES_MAX][REPORT_NAME_SIZE];
     char day[11];
     char name[160];
     if (!report_codes(store_db(j->core->store), j->app->schema_dir, e) || !ask_villages(j, e))
@@ -154,11 +164,7 @@ static bool write_document(struct job *j, const char *theme, const char *path, b
     j->file = ledger_file_open(path, workbook, e);
     if (!j->file)
         return false;
-    j->all = !theme;
-    size_t count = theme ? 1 : report_names(j->app->schema_dir, "ledgers", themes);
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = put_theme(j, theme ? theme : themes[i], e);
+    bool ok = put_themes(j, theme, e);
     return ledger_file_close(j->file, e) && ok;
 }
 

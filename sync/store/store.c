@@ -85,6 +85,36 @@ static void fn_param(sqlite3_context *c, int n, sqlite3_value **v) {
     q_end(q);
 }
 
+/* id_blob(text): a record id as it stands in the log. */
+static void fn_id_blob(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    const char *text = (const char *)sqlite3_value_text(v[0]);
+    unsigned char id[16] = {0};
+    int digits = 0;
+    for (; text && *text; text++) {
+        const char *hex = "0123456789abcdef";
+        const char *at = strchr(hex, *text);
+        if (*text == '-')
+            continue;
+        if (!at || digits == 32)
+            return;
+        id[digits / 2] = (unsigned char)((id[digits / 2] << 4) | (at - hex));
+        digits++;
+    }
+    if (digits == 32)
+        sqlite3_result_blob(c, id, sizeof id, SQLITE_TRANSIENT);
+}
+
+/* mentions(json, word): false if no key or string of the text can be or contain the word, told
+ * without taking the text apart. A text with escapes might say any. */
+static void fn_mentions(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    const char *text = (const char *)sqlite3_value_text(v[0]);
+    const char *word = (const char *)sqlite3_value_text(v[1]);
+    if (text && word)
+        sqlite3_result_int(c, strstr(text, word) || strchr(text, '\\'));
+}
+
 static bool register_functions(struct store *s) {
     static const struct {
         const char *name;
@@ -96,6 +126,8 @@ static bool register_functions(struct store *s) {
         {"hlc_day", 1, SQLITE_DETERMINISTIC, fn_hlc_day},
         {"unsealed", 1, SQLITE_DETERMINISTIC, fn_unsealed},
         {"id_text", 1, SQLITE_DETERMINISTIC, fn_id_text},
+        {"id_blob", 1, SQLITE_DETERMINISTIC, fn_id_blob},
+        {"mentions", 2, SQLITE_DETERMINISTIC, fn_mentions},
         {"sample", 1, SQLITE_DETERMINISTIC, fn_sample},
         {"param", 1, SQLITE_DETERMINISTIC, fn_param},
     };

@@ -570,6 +570,14 @@ Test(derive, a_broken_file_is_named_and_the_old_set_stays) {
         cr_expect(derive_create(c.store, &c.clock, dir, "340825", &e) == NULL);
         eq(e.msg, broken[i].says);
     }
+    char text[4000];
+    struct err e = {0};
+    snprintf(text, sizeof text,
+             "-- rule: T-X\n-- level: village\n-- forms: hh.facts%*s\nSELECT 1\n", 2100,
+             "visit.household");
+    write_text(dir, "rules/T-X.sql", text);
+    cr_expect(derive_create(c.store, &c.clock, dir, "340825", &e) == NULL);
+    eq(e.msg, "rules/T-X.sql: a line of the header is longer than 2047 bytes");
     cr_assert(derive_mark_all(c.derive, &c.err));
     derive_all(&c);
     eq(task(&c, "state", H2), "open");
