@@ -89,13 +89,13 @@ static json_t *rows_of(struct core *c, const struct report *file, const struct m
             json_object_set_new(row, sqlite3_column_name(q, i), value_at(q, i));
         json_array_append_new(rows, row);
     }
-    if (rc != SQLITE_DONE) {
-        err_set(e, ERR_USAGE, "%s: %s", r.path, sqlite3_errmsg(db));
-        json_decref(rows);
-        rows = NULL;
-    }
+    if (rc != SQLITE_DONE)
+        err_set(e, rc == SQLITE_ERROR ? ERR_USAGE : ERR_IO, "%s: %s", r.path, sqlite3_errmsg(db));
     sqlite3_finalize(q);
-    return rows;
+    if (rc == SQLITE_DONE && report_ended(&r, db, e))
+        return rows;
+    json_decref(rows);
+    return NULL;
 }
 
 /* ---- the bulletin */

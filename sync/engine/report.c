@@ -71,6 +71,14 @@ sqlite3_stmt *report_next(struct report *r, sqlite3 *db, struct err *e) {
     return q;
 }
 
+bool report_ended(struct report *r, sqlite3 *db, struct err *e) {
+    sqlite3_stmt *q = report_next(r, db, e);
+    sqlite3_finalize(q);
+    if (q)
+        err_set(e, ERR_USAGE, "%s: has too many SELECTs", r->path);
+    return !err_is_set(e);
+}
+
 /* ---- folders */
 
 static int compare(const void *a, const void *b) {

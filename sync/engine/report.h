@@ -29,6 +29,8 @@ bool report_header(const struct report *r, const char *key, char *out, size_t si
 /* The next SELECT, prepared; NULL at the end, and on failure (ERR_USAGE, which names the file): it
  * does not compile, or would write. The caller finalizes it. */
 sqlite3_stmt *report_next(struct report *r, sqlite3 *db, struct err *e);
+/* Whether report_next has given every SELECT; if not, ERR_USAGE. */
+bool report_ended(struct report *r, sqlite3 *db, struct err *e);
 
 /* Names of the files of a folder, without .sql, in their order; returns how many, 0 also if the
  * folder cannot be read. */

@@ -126,7 +126,7 @@ static bool put_tables(struct job *j, struct err *e) {
         sqlite3_finalize(q);
         count++;
     }
-    return ok && !err_is_set(e);
+    return ok && !err_is_set(e) && report_ended(&j->report, store_db(j->core->store), e);
 }
 
 static bool put_theme(struct job *j, const char *theme, struct err *e) {

@@ -203,7 +203,8 @@ class Mistakes(Bulletin):
         self.assertIn('"yuan":12345678.9,"share":33.4', r)
         self.assertIn('"yuan":0.0,"share":0.1', r)
         for sql, words in (("SELECT 1 AS a;", "neither"), ("-- object: figures\nSELECT 1 AS a UNION SELECT 2;", "one row"),
-                           ("-- table: x\nDELETE FROM task;", "only SELECT"), ("-- table: x\nSELECT gone;", "gone")):
+                           ("-- table: x\nDELETE FROM task;", "only SELECT"),
+                           ("-- table: x\nSELECT 1 AS a; SELECT 2 AS b;", "too many SELECTs"), ("-- table: x\nSELECT gone;", "gone")):
             with open(more, "w", encoding="utf-8") as f:
                 f.write(sql)
             self.fails(2, words, "2019-07", "--schema-dir", schema, *now)

@@ -194,7 +194,7 @@ class Mistakes(Ledger):
         self.assertIn('"%s","\'=1+1"' % VILLAGE, out.stdout)
         tasks = self.county.query("SELECT count(*) FROM task")
         for sql, words in (("SELECT absent FROM temp.asked;", "no such column: absent"),
-                           ("DELETE FROM task;", "only SELECT")):
+                           ("DELETE FROM task;", "only SELECT"), ("SELECT 1 AS a;" * 4, "too many SELECTs")):
             write(sql)
             self.fails(2, words, "--theme", "toilets", "--schema-dir", schema)
             for kind in ("csv", "xlsx"):
