@@ -12,39 +12,52 @@
 
 /* ---------------------------------------------------------------- form bits */
 
+/* -1: it has none yet. */
 static int64_t form_bit(struct store *s, const char *form) {
-    sqlite3_stmt *q = store_query(s, "form_bit_add");
+    sqlite3_stmt *q = store_query(s, "form_bit");
     q_text(q, 1, form);
-    q_done(s, q);
-    q = store_query(s, "form_bit");
-    q_text(q, 1, form);
-    int64_t bit = 0;
+    int64_t bit = -1;
     while (q_row(s, q))
         bit = sqlite3_column_int64(q, 0);
     return bit;
 }
 
+/* True if every form has its bit. */
 static bool read_masks(struct store *s, const struct form_catalog *catalog, int64_t *masks,
                        struct err *e) {
+    bool all = true;
+    for (size_t i = 0; i < form_count(catalog); i++) {
+        int64_t bit = form_bit(s, form_at(catalog, i)->id);
+        if (bit >= FORM_BITS_MAX)
+            return err_set(e, ERR_LIMIT, "more than %d forms", FORM_BITS_MAX);
+        masks[i] = bit < 0 ? 0 : INT64_C(1) << bit;
+        all = all && bit >= 0;
+    }
+    return all;
+}
+
+static bool add_bits(struct store *s, const struct form_catalog *catalog, int64_t *masks,
+                     struct err *e) {
     if (!store_begin(s, e))
         return false;
     for (size_t i = 0; i < form_count(catalog); i++) {
-        int64_t bit = form_bit(s, form_at(catalog, i)->id);
-        if (bit >= FORM_BITS_MAX) {
-            store_rollback(s);
-            return err_set(e, ERR_LIMIT, "more than %d forms", FORM_BITS_MAX);
-        }
-        masks[i] = INT64_C(1) << bit;
+        sqlite3_stmt *q = store_query(s, "form_bit_add");
+        q_text(q, 1, form_at(catalog, i)->id);
+        q_done(s, q);
     }
-    return store_commit(s, e);
+    if (read_masks(s, catalog, masks, e) || !err_is_set(e))
+        return store_commit(s, e); /* which says what was wrong with the database */
+    store_rollback(s);
+    return false;
 }
 
-/* By form index; the caller frees it. */
+/* By form index; the caller frees it. Only a form that is new needs the write lock, for which an
+ * import may keep others waiting. */
 static int64_t *load_masks(struct store *s, const struct form_catalog *catalog, struct err *e) {
     int64_t *masks = calloc(form_count(catalog) + 1, sizeof *masks);
     if (!masks)
         abort();
-    if (read_masks(s, catalog, masks, e))
+    if (read_masks(s, catalog, masks, e) || (!err_is_set(e) && add_bits(s, catalog, masks, e)))
         return masks;
     free(masks);
     return NULL;

@@ -1,6 +1,6 @@
-/* The bulletin of the month before: made and published every day until it is final. It takes
- * seconds in a large county, so a thread of its own makes it, which reads through its own
- * connection. */
+/* The bulletin of the month before: made and published every day until it is final; after a
+ * failure (a full disk, an import that holds the lock) again a minute later. It takes seconds in a
+ * large county, so a thread of its own makes it, which reads through its own connection. */
 #include "engine_internal.h"
 
 #include "bulletin.h"
@@ -11,9 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *make(const struct engine *g, struct err *e) {
+#define RETRY_US 60000000
+#define STEPS_BETWEEN_LOOKS 10000 /* of SQLite's machine; well below a millisecond */
+
+static int is_stopping(void *arg) {
+    struct engine *g = arg;
+    pthread_mutex_lock(&g->lock);
+    bool stopping = g->bulletin_stop;
+    pthread_mutex_unlock(&g->lock);
+    return stopping;
+}
+
+static char *make(struct engine *g, struct err *e) {
     const struct engine_options *o = &g->options;
     struct core *core = core_open(o->dir, o->schema_dir, o->clock, o->rng, e);
+    if (core)
+        sqlite3_progress_handler(store_db(core->store), STEPS_BETWEEN_LOOKS, is_stopping, g);
     json_t *bulletin = core ? bulletin_make(core, g->bulletin_month, e) : NULL;
     char *text = bulletin_text(bulletin);
     json_decref(bulletin);
@@ -26,10 +39,11 @@ static void *bulletin_thread(void *arg) {
     struct err e = {0};
     pthread_setname_np(pthread_self(), "bulletin");
     char *text = make(g, &e);
-    if (!text)
+    if (!text && !is_stopping(g))
         log_line(LOG_ERROR, "bulletin of %s: %s", g->bulletin_month, e.msg);
     pthread_mutex_lock(&g->lock);
     g->bulletin_text = text;
+    g->bulletin_wrong = e.code == ERR_USAGE;
     g->bulletin_made = true;
     pthread_mutex_unlock(&g->lock);
     intake_nudge(&g->intake);
@@ -59,6 +73,12 @@ static bool is_due(struct engine *g, const char *month) {
     return !final;
 }
 
+/* Looks again after a while. */
+static void try_later(struct engine *g) {
+    *g->bulletin_day = '\0';
+    g->bulletin_due_us = clock_mono_us(g->options.clock) + RETRY_US;
+}
+
 static void begin(struct engine *g) {
     char month[8];
     memcpy(g->bulletin_day, g->day, sizeof g->bulletin_day);
@@ -66,17 +86,19 @@ static void begin(struct engine *g) {
     if (!is_due(g, month))
         return;
     memcpy(g->bulletin_month, month, sizeof month);
+    g->bulletin_stop = false;
     if (pthread_create(&g->bulletin_thread, NULL, bulletin_thread, g) != 0) {
         log_line(LOG_ERROR, "bulletin of %s: cannot start a thread", month);
         *g->bulletin_month = '\0';
+        try_later(g);
     }
 }
 
-static void publish(struct engine *g, const char *text) {
+static bool publish(struct engine *g, const char *text) {
     char topic[TOPIC_SIZE_MAX];
     struct err e = {0};
     if (!topic_bulletin(topic, g->core->county, g->bulletin_month))
-        return;
+        return true; /* begin looked already */
     if (store_begin(g->core->store, &e)) {
         engine_retain(g, topic, text, strlen(text));
         store_commit(g->core->store, &e);
@@ -85,14 +107,14 @@ static void publish(struct engine *g, const char *text) {
         log_line(LOG_ERROR, "bulletin of %s: %s", g->bulletin_month, e.msg);
     else
         log_line(LOG_INFO, "bulletin of %s", g->bulletin_month);
+    return !err_is_set(&e);
 }
 
-void engine_bulletin_end(struct engine *g) {
-    if (!*g->bulletin_month)
-        return;
+/* What is wrong with the files stays wrong until they are loaded anew. */
+static void finish(struct engine *g) {
     pthread_join(g->bulletin_thread, NULL);
-    if (g->bulletin_text)
-        publish(g, g->bulletin_text);
+    if (g->bulletin_text ? !publish(g, g->bulletin_text) : !g->bulletin_wrong)
+        try_later(g);
     free(g->bulletin_text);
     g->bulletin_text = NULL;
     g->bulletin_made = false;
@@ -104,7 +126,17 @@ void engine_publish_bulletin(struct engine *g) {
     bool made = g->bulletin_made;
     pthread_mutex_unlock(&g->lock);
     if (made)
-        engine_bulletin_end(g);
-    else if (!*g->bulletin_month && !g->derive_more && strcmp(g->bulletin_day, g->day) != 0)
+        finish(g);
+    else if (!*g->bulletin_month && !g->derive_more && strcmp(g->bulletin_day, g->day) != 0 &&
+             clock_mono_us(g->options.clock) >= g->bulletin_due_us)
         begin(g);
+}
+
+void engine_bulletin_end(struct engine *g) {
+    if (!*g->bulletin_month)
+        return;
+    pthread_mutex_lock(&g->lock);
+    g->bulletin_stop = true;
+    pthread_mutex_unlock(&g->lock);
+    finish(g);
 }

@@ -167,6 +167,7 @@ static void try_reload(struct engine *g) {
     pthread_mutex_lock(&g->catalog_lock);
     drain_ready(g);
     *g->bulletin_day = '\0';
+    g->bulletin_due_us = 0;
     if (swap_catalog(g, &e))
         log_line(LOG_INFO, "forms, rules and views loaded anew");
     else

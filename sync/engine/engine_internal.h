@@ -35,8 +35,9 @@ struct engine {
     int64_t last_access_us;
     int64_t last_derive_us, last_tick_us, last_metrics_us;
     char day[11];
-    char bulletin_day[11];  /* the last one on which the bulletin was looked at */
-    char bulletin_month[8]; /* the one that bulletin_thread makes, "" = none */
+    char bulletin_day[11];   /* the last one on which the bulletin was looked at */
+    char bulletin_month[8];  /* the one that bulletin_thread makes, "" = none */
+    int64_t bulletin_due_us; /* not before */
     pthread_t bulletin_thread;
 
     /* pull thread */
@@ -48,6 +49,8 @@ struct engine {
     bool was_up, reload, pull_reload, retained_ended;
     bool bulletin_made;           /* bulletin_thread has ended or will at once */
     char *bulletin_text;          /* of it; NULL: it failed */
+    bool bulletin_wrong;          /* of it: failed by a file of schema/bulletin */
+    bool bulletin_stop;           /* it is to end before it is done */
     struct strmap seen;           /* topic → hash of its payload, of engine_retained_seen */
     pthread_mutex_t catalog_lock; /* held by the decode thread while it decodes */
 };
@@ -74,7 +77,7 @@ void engine_publish_metrics(struct engine *g);
 
 /* engine_bulletin.c, sync thread */
 void engine_publish_bulletin(struct engine *g);
-/* Waits for a bulletin that is being made. */
+/* Breaks off a bulletin that is being made: the next start makes it. */
 void engine_bulletin_end(struct engine *g);
 
 /* engine_chores.c */

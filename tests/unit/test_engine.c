@@ -416,6 +416,7 @@ Test(sender, volatile_messages_are_forgotten_by_themselves) {
 /* ---------------------------------------------------------------- the whole engine */
 
 static _Atomic int64_t wall_ms = NOW_MS;
+static _Atomic int64_t ahead_us; /* of the engine's own clock */
 
 static int64_t wall_now(void *ctx) {
     return atomic_load((_Atomic int64_t *)ctx);
@@ -425,7 +426,7 @@ static int64_t mono_us(void *ctx) {
     (void)ctx;
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + atomic_load(&ahead_us);
 }
 
 struct machine {
@@ -718,6 +719,109 @@ Test(engine, a_pull_that_fails_is_refused_as_busy) {
     send(&m, topic, "{\"v\":1,\"req\":\"r5\",\"cursor\":null,\"limit\":5}");
     wait_sent(m.transport, 0, "down/d-0420/changes", "\"req\":\"r5\",\"epoch\"");
     machine_stop(&m);
+    machine_destroy(&m);
+}
+
+/* ---------------------------------------------------------------- the bulletin */
+
+/* An engine whose sync thread is the test. */
+static struct engine *quiet_engine(struct machine *m) {
+    machine_create(m);
+    struct engine *g = machine_engine(m);
+    g->derive_more = false;
+    return g;
+}
+
+/* Begins the bulletin if it is due, and waits for its end; how many there are then. */
+static int64_t bulletins(struct machine *m, struct engine *g) {
+    int64_t until = mono_us(NULL) + WAIT_S * INT64_C(1000000);
+    do {
+        engine_publish_bulletin(g);
+        cr_assert_lt(mono_us(NULL), until, "it does not end");
+        sched_yield();
+    } while (*g->bulletin_month);
+    return ask(m, "SELECT count(*) FROM retained WHERE topic GLOB '*/bulletin/2019-05'");
+}
+
+static void hold_lock(struct machine *m, sqlite3 **other) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/zoufang.db", m->dir);
+    cr_assert_eq(sqlite3_open(path, other), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(*other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* As an import does: the bulletin is made all the same, and published when the lock is free. */
+Test(bulletin, one_that_failed_is_made_again_a_minute_later) {
+    struct machine m;
+    sqlite3 *other;
+    struct engine *g = quiet_engine(&m);
+    hold_lock(&m, &other);
+    sqlite3_busy_timeout(store_db(g->core->store), 0);
+    int64_t began = mono_us(NULL);
+    cr_assert_eq(bulletins(&m, g), 0, "it cannot be published");
+    cr_assert_lt(mono_us(NULL) - began, 15000000, "making it waits for no lock");
+    sqlite3_close(other);
+    cr_assert_eq(bulletins(&m, g), 0, "not at once");
+    g->options.dir = "/nonexistent";
+    atomic_fetch_add(&ahead_us, 61000000);
+    cr_assert_eq(bulletins(&m, g), 0, "it cannot be made");
+    g->options.dir = m.dir;
+    cr_assert_eq(bulletins(&m, g), 0);
+    atomic_fetch_add(&ahead_us, 61000000);
+    cr_assert_eq(bulletins(&m, g), 1);
+    engine_destroy(g);
+    machine_destroy(&m);
+}
+
+static void write_file(const char *path, const char *text) {
+    FILE *f = fopen(path, "w");
+    cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+static const char endless[] = "-- table: endless\nWITH RECURSIVE c(n) AS (SELECT 1 UNION ALL "
+                              "SELECT n + 1 FROM c) SELECT max(n) AS n FROM c;\n";
+
+Test(bulletin, stopping_does_not_wait_for_it) {
+    struct machine m;
+    char schema[128];
+    char path[160];
+    struct engine *g = quiet_engine(&m);
+    snprintf(schema, sizeof schema, "%s/schema", m.dir);
+    snprintf(path, sizeof path, "%s/bulletin/50-mine.sql", schema);
+    shell("cp -r %s %s", SCHEMA_DIR, schema);
+    write_file(path, endless);
+    g->options.schema_dir = schema;
+    engine_publish_bulletin(g);
+    cr_assert_str_eq(g->bulletin_month, "2019-05");
+    engine_bulletin_end(g);
+    cr_assert_str_eq(g->bulletin_month, "");
+    g->options.schema_dir = SCHEMA_DIR;
+    atomic_fetch_add(&ahead_us, 61000000);
+    cr_assert_eq(bulletins(&m, g), 1, "it can be made again");
+    engine_destroy(g);
+    machine_destroy(&m);
+}
+
+/* What is wrong with a file is said once. */
+Test(bulletin, a_wrong_file_waits_for_a_reload) {
+    struct machine m;
+    char schema[128];
+    char path[160];
+    struct engine *g = quiet_engine(&m);
+    snprintf(schema, sizeof schema, "%s/schema", m.dir);
+    snprintf(path, sizeof path, "%s/bulletin/50-mine.sql", schema);
+    shell("cp -r %s %s", SCHEMA_DIR, schema);
+    write_file(path, "-- table: two\nSELECT 1 AS a; SELECT 2 AS b;\n");
+    g->options.schema_dir = schema;
+    cr_assert_eq(bulletins(&m, g), 0);
+    write_file(path, "-- table: one\nSELECT 1 AS a; -- ;\n");
+    atomic_fetch_add(&ahead_us, 61000000);
+    cr_assert_eq(bulletins(&m, g), 0);
+    engine_reload(g);
+    engine_chores(g);
+    g->derive_more = false;
+    cr_assert_eq(bulletins(&m, g), 1);
+    engine_destroy(g);
     machine_destroy(&m);
 }
 
