@@ -134,15 +134,19 @@ static char *join(const char *a, const char *b) {
     return text;
 }
 
-static char *accept_of(int n, int target) {
+static char *review_of(int n, int target, bool accept) {
     static char text[700];
     char hlc[HLC_TEXT_SIZE];
     hlc_format((BASE_MS + n * 1000) << 16, hlc);
     snprintf(text, sizeof text,
              "{\"id\":\"%s\",\"seq\":%d,\"form\":\"record.review\",\"fv\":1,\"subject\":\"%s\","
-             "\"hlc\":\"%s\",\"by\":\"C-00030\",\"data\":{\"accept\":true,\"note\":\"x\"}}",
-             id_of(n), n, id_of(target), hlc);
+             "\"hlc\":\"%s\",\"by\":\"C-00030\",\"data\":{\"accept\":%s,\"note\":\"x\"}}",
+             id_of(n), n, id_of(target), hlc, accept ? "true" : "false");
     return text;
+}
+
+static char *accept_of(int n, int target) {
+    return review_of(n, target, true);
 }
 
 static int64_t ask(struct server *s, const char *sql) {
@@ -655,6 +659,29 @@ Test(secret, a_held_one_waits_for_who_sees_leads) {
     send(&s, "d-0800", "", false, review);
     review_held(&s);
     cr_assert_eq(outcome(&s, 4), 2, "of other records who sees leads decides nothing");
+    server_close(&s);
+}
+
+/* One whose form is gone cannot be judged: it shares the fate of its envelope. */
+Test(held, an_envelope_is_refused_although_a_form_is_gone) {
+    static struct metrics metrics;
+    struct server s;
+    struct err e = {0};
+    server_open(&s);
+    s.pipeline.metrics = &metrics;
+    send(&s, "d-0420", "", true,
+         join(held(1), about(2, "activity.log", "340825104299", "C-00420", 0, "",
+                             "{\"kind\":\"night_school\",\"date\":\"2019-06-10\",\"people\":9,"
+                             "\"text\":\"x\"}")));
+    cr_assert_eq(outcome(&s, 2), OUTCOME_HELD);
+    shell("cp -r %s %s/schema && rm %s/schema/forms/activity.log.*", SCHEMA_DIR, s.dir, s.dir);
+    snprintf(s.core->schema_dir, sizeof s.core->schema_dir, "%s/schema", s.dir);
+    cr_assert(core_reload(s.core, &e), "%s", e.msg);
+    send(&s, "d-0030", "", false, review_of(3, 1, false));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 1), OUTCOME_REFUSED);
+    cr_assert_eq(outcome(&s, 2), OUTCOME_REFUSED);
+    cr_assert_eq(receipts(&s, 2, "rejected", "refused"), 1);
     server_close(&s);
 }
 
