@@ -2,6 +2,7 @@
 #include "bulletin.h"
 #include "commands.h"
 #include "options.h"
+#include "output.h"
 #include "template.h"
 
 #include <errno.h>
@@ -44,17 +45,6 @@ static void write_document(const struct app *a, json_t *bulletin, struct buf *ou
     free(text);
 }
 
-static bool write_out(const struct buf *text, const char *path, struct err *e) {
-    FILE *f = path ? fopen(path, "wb") : stdout;
-    if (!f)
-        return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
-    bool ok = fwrite(text->data, 1, text->size, f) == text->size && fflush(f) == 0;
-    int cause = errno;
-    if (path)
-        ok = fclose(f) == 0 && ok;
-    return ok || err_set(e, ERR_IO, "%s: %s", path ? path : "standard output", strerror(cause));
-}
-
 static int run(struct app *a, const char *month, const char *path) {
     int status = 3;
     struct err e = {0};
@@ -70,7 +60,7 @@ static int run(struct app *a, const char *month, const char *path) {
     else if (bulletin)
         write_document(a, bulletin, &text, &e);
     if (!err_is_set(&e))
-        write_out(&text, path, &e);
+        output_write(path, text.data, text.size, &e);
     json_decref(bulletin);
     buf_fini(&text);
     core_close(core);

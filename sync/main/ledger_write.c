@@ -1,7 +1,8 @@
 #include "ledger_write.h"
 
+#include "output.h"
+
 #include <csv.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct ledger_file {
     FILE *csv;        /* into text: nothing is written before all of it is known */
     char *text;
     size_t size;
+    struct output output; /* of the workbook */
     lxw_workbook *workbook;
     lxw_worksheet *sheet;
     lxw_format *title, *head;
@@ -32,7 +34,9 @@ static void took(struct ledger_file *f, lxw_error code) {
 }
 
 static bool open_workbook(struct ledger_file *f, struct err *e) {
-    f->workbook = workbook_new(f->path);
+    if (!output_begin(&f->output, f->path, e))
+        return false;
+    f->workbook = workbook_new(f->output.to);
     if (!f->workbook)
         return err_set(e, ERR_LIMIT, "out of memory");
     f->title = workbook_add_format(f->workbook);
@@ -156,19 +160,10 @@ void ledger_file_row(struct ledger_file *f) {
 }
 
 static void close_csv(struct ledger_file *f, struct err *e) {
-    FILE *out = NULL;
     if (fclose(f->csv) != 0)
         err_set(e, ERR_LIMIT, "out of memory");
-    if (!err_is_set(e) && !(out = f->path ? fopen(f->path, "wb") : stdout))
-        err_set(e, ERR_IO, "%s: %s", f->path, strerror(errno));
-    if (out) {
-        bool ok = fwrite(f->text, 1, f->size, out) == f->size && fflush(out) == 0;
-        int cause = errno;
-        if (f->path)
-            ok = fclose(out) == 0 && ok;
-        if (!ok)
-            err_set(e, ERR_IO, "%s: %s", f->path ? f->path : "standard output", strerror(cause));
-    }
+    if (!err_is_set(e))
+        output_write(f->path, f->text, f->size, e);
     free(f->text);
 }
 
@@ -183,6 +178,7 @@ static void close_workbook(struct ledger_file *f, struct err *e) {
     lxw_error code = workbook_close(f->workbook);
     if (code != LXW_NO_ERROR)
         err_set(e, ERR_IO, "%s: %s", f->path, lxw_strerror(code));
+    output_end(&f->output, e);
 }
 
 bool ledger_file_close(struct ledger_file *f, struct err *e) {

@@ -21,8 +21,8 @@ void ledger_file_number(struct ledger_file *f, double value);
 /* Ends the row. The first of a table is its header. */
 void ledger_file_row(struct ledger_file *f);
 /* Destroys f. Writes it, unless *e is set already or a workbook cannot hold what it was given (a
- * sheet's name, a text or rows beyond its limits: ERR_LIMIT): then there is no file. ERR_IO: it
- * could not be written whole. */
+ * sheet's name, a text or rows beyond its limits: ERR_LIMIT): then there is no file, or the
+ * one of before. ERR_IO: it could not be written whole; the one of before stays. */
 bool ledger_file_close(struct ledger_file *f, struct err *e);
 
 #endif

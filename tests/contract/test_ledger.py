@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import os
+import resource
+import signal
 import subprocess
 
 import scenario
@@ -206,6 +208,38 @@ class Mistakes(Ledger):
         self.fails(3, "limit of 32,767", "--theme", "toilets", "--schema-dir", schema, "--format", "xlsx",
                    "--output", out_path)
         self.assertFalse(os.path.exists(out_path), "a cell that no workbook holds")
+
+    def test_a_full_disk_leaves_the_document_of_before(self):
+        def cramped():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+
+        schema = os.path.join(zf.tempdir("schema"), "schema")
+        out = zf.tempdir("out")
+        path, link = os.path.join(out, "ledger.csv"), os.path.join(out, "link.csv")
+        os.symlink("ledger.csv", link)
+        subprocess.run(["cp", "-r", zf.SCHEMA, schema], check=True)
+        with open(os.path.join(schema, "ledgers", "toilets.sql"), "w") as f:
+            f.write("-- title-zh: x\nSELECT printf('%.*c', 100000, 'x') AS a;\n")
+        with open(os.path.join(schema, "bulletin", "bulletin.md"), "w") as f:
+            f.write("x" * 100000)
+        commands = (("export", "ledger", "--theme", "toilets"), ("bulletin", "2019-05"))
+        for cmd in commands:
+            with open(path, "w") as f:
+                f.write("before")
+            os.chmod(path, 0o640)
+            words = (*cmd[1:], "--schema-dir", schema, "--output", link)
+            r = self.county.run(cmd[0], *words, ok=False, preexec_fn=cramped)
+            self.assertEqual((r.returncode, "File too large" in r.stderr), (3, True), r.stderr)
+            with open(path) as f:
+                self.assertEqual(f.read(), "before")
+            self.county.run(cmd[0], *words)
+            self.assertGreater(os.path.getsize(path), 100000 - 1)
+            self.assertEqual(os.stat(path).st_mode & 0o777, 0o640)
+            self.assertTrue(os.path.islink(link))
+            self.assertEqual(sorted(os.listdir(out)), ["ledger.csv", "link.csv"])
+            r = self.county.run(cmd[0], *words[:-1], "/dev/full", ok=False)
+            self.assertEqual((r.returncode, "No space left" in r.stderr), (3, True), r.stderr)
 
 
 if __name__ == "__main__":
