@@ -145,8 +145,10 @@ static bool run(const struct sheet_source *s, const char *sheet, FILE *out, FILE
                        s->path);
     if (rc != 0)
         return err_set(e, ERR_IO, "xlsx2csv: %s", strerror(rc));
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR)
+            return err_set(e, ERR_IO, "xlsx2csv: %s", strerror(errno));
+    }
     if (fstat(fileno(out), &wrote) != 0 || fstat(fileno(complaint), &said) != 0)
         return err_set(e, ERR_IO, "%s: %s", s->path, strerror(errno));
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && (wrote.st_size || !said.st_size))
