@@ -93,7 +93,8 @@ CREATE TABLE retained(
 CREATE INDEX retained_unsent ON retained(due_ms) WHERE sent = 0;
 
 -- Subjects whose derived state is out of date; forms = mask of the forms that touched them. At the
--- levels scope and all '' only; at the level held '', a record, or a cadre (held.c).
+-- levels scope and all '' only; at the level held '', a record, or a cadre (held.c); at the level param
+-- a parameter that changed, forms = 1, or 2 while what reads it is being derived.
 CREATE TABLE dirty(
   level TEXT NOT NULL, id TEXT NOT NULL, forms INTEGER NOT NULL, PRIMARY KEY(level, id)
 ) STRICT, WITHOUT ROWID;

@@ -230,6 +230,8 @@ bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct e
         return false;
     derive_slice(d, subjects_max);
     *ret_more = derive_ask(d, "dirty_any") != 0;
+    if (!*ret_more)
+        derive_do(d, "params_done");
     return store_commit(d->store, e);
 }
 
@@ -258,12 +260,14 @@ static void mark_levels(struct derive *d) {
 
 /* Marks the entities of a level after `after`, and puts the last one there; false when there are no
  * more. */
-static bool mark_entities(struct derive *d, const struct level *level, char after[64]) {
+static bool mark_entities(struct derive *d, const struct level *level, int64_t forms,
+                          char after[64]) {
     sqlite3_stmt *end = derive_q(d, "mark_entities_end");
     sqlite3_stmt *q = derive_q(d, "mark_entities");
     q_text(q, 1, level->name);
     q_text(q, 2, after);
     q_int(q, 3, MARK_CHUNK);
+    q_int(q, 4, forms);
     q_done(d->store, q);
     q_text(end, 1, level->name);
     q_text(end, 2, after);
@@ -275,7 +279,8 @@ static bool mark_entities(struct derive *d, const struct level *level, char afte
     return true;
 }
 
-bool derive_mark_all(struct derive *d, struct err *e) {
+/* Of entities, of which there are many, only for the files that ask for one of the forms. */
+static bool mark(struct derive *d, int64_t forms, struct err *e) {
     if (!store_begin(d->store, e))
         return false;
     mark_levels(d);
@@ -283,12 +288,25 @@ bool derive_mark_all(struct derive *d, struct err *e) {
         char after[64] = "";
         if (level_table[i].source != LEVEL_OF_ENTITIES)
             continue;
-        while (mark_entities(d, &level_table[i], after)) {
+        while (mark_entities(d, &level_table[i], forms, after)) {
             if (!store_commit(d->store, e) || !store_begin(d->store, e))
                 return false;
         }
     }
     return store_commit(d->store, e);
+}
+
+bool derive_mark_all(struct derive *d, struct err *e) {
+    return mark(d, (int64_t)1 << DERIVE_ALL_FORMS_BIT, e);
+}
+
+bool derive_mark_day(struct derive *d, struct err *e) {
+    return mark(d, d->today_bit, e);
+}
+
+bool derive_mark_params(struct derive *d, struct err *e) {
+    derive_note_params(d);
+    return mark(d, d->param_bit, e);
 }
 
 bool derive_run(struct derive *d, derive_progress *progress, void *ctx, struct err *e) {
@@ -331,7 +349,7 @@ bool derive_check(struct derive *d, FILE *report, bool *ret_same, struct err *e)
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
         char after[64] = "";
         while (level_table[i].source == LEVEL_OF_ENTITIES && !store_failed(d->store) &&
-               mark_entities(d, &level_table[i], after))
+               mark_entities(d, &level_table[i], (int64_t)1 << DERIVE_ALL_FORMS_BIT, after))
             ;
     }
     while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)

@@ -33,9 +33,14 @@ void derive_destroy(struct derive *d);
 bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct err *e);
 
 /* Marks every finding, household, village, township and the county as out of date for all files:
- * once a day (the caller keeps meta `derive.day`), when a parameter or the register changed. In
- * transactions of its own. */
+ * when files or the register changed. In transactions of its own. */
 bool derive_mark_all(struct derive *d, struct err *e);
+/* The same, but households only for the files that ask for today() and the rules: once a day (the
+ * caller keeps meta `derive.day`). */
+bool derive_mark_day(struct derive *d, struct err *e);
+/* The same, but households only for the files that read a parameter named at the level `param` of
+ * `dirty`, and the rules. Until everything is derived, such a row stays, with forms = 2. */
+bool derive_mark_params(struct derive *d, struct err *e);
 
 /* Steps until nothing is dirty. progress (may be NULL) gets how many subjects are done and how
  * many there were. */

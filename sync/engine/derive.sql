@@ -68,6 +68,13 @@ INSERT OR IGNORE INTO temp.indicator_name
 -- name: dirty_any
 SELECT EXISTS (SELECT 1 FROM dirty WHERE level IN (SELECT name FROM temp.level));
 
+-- Parameters that changed since everything was derived.
+-- name: params_changed
+SELECT id FROM dirty WHERE level = 'param';
+
+-- name: params_done
+DELETE FROM dirty WHERE level = 'param' AND forms = 2;
+
 -- name: slice_clear
 DELETE FROM temp.slice;
 
@@ -117,7 +124,7 @@ INSERT OR IGNORE INTO temp.altered(name, subject)
 
 -- name: mark_entities
 INSERT INTO dirty(level, id, forms)
-  SELECT ?1, id, 4611686018427387904 FROM entity
+  SELECT ?1, id, ?4 FROM entity
     WHERE kind = ?1 AND id > ?2 ORDER BY id LIMIT ?3
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms;
 

@@ -118,6 +118,51 @@ static void note_counts(struct derive *d, const struct derive_file *f) {
     add_name(d, f, COUNTED_FORM, NAME_COUNTS);
 }
 
+/* Whether the SELECT may read the parameter: by its name, or by one that it computes. */
+static bool may_read(const char *sql, const char *param) {
+    size_t size = strlen(param);
+    for (const char *p = sql; (p = strstr(p, "param("));) {
+        p += strlen("param(");
+        if (*p != '\'' || (strncmp(p + 1, param, size) == 0 && p[1 + size] == '\''))
+            return true;
+    }
+    return false;
+}
+
+/* A new day concerns what asks for it; rules always, because tasks become overdue. */
+static void note_day(const struct derive *d, struct derive_file *f, const char *sql) {
+    f->forms &= ~d->today_bit; /* "*" has it */
+    if (f->kind == DERIVE_RULE || strstr(sql, "today("))
+        f->forms |= d->today_bit;
+}
+
+static bool note_bits(struct derive *d, struct err *e) {
+    int64_t today = form_bit(d, "today");
+    int64_t param = form_bit(d, "param");
+    if (today >= DERIVE_ALL_FORMS_BIT || param >= DERIVE_ALL_FORMS_BIT)
+        return err_set(e, ERR_LIMIT, "more than %d forms", DERIVE_ALL_FORMS_BIT);
+    d->today_bit = (int64_t)1 << today;
+    d->param_bit = (int64_t)1 << param;
+    return true;
+}
+
+void derive_note_params(struct derive *d) {
+    for (size_t i = 0; i < d->file_count; i++) {
+        struct derive_file *f = &d->files[i];
+        if (f->kind == DERIVE_VIEW)
+            f->forms &= ~d->param_bit;
+        else if (f->kind == DERIVE_RULE)
+            f->forms |= d->param_bit; /* the folds read parameters */
+    }
+    sqlite3_stmt *q = derive_q(d, "params_changed");
+    while (q_row(d->store, q)) {
+        for (size_t i = 0; i < d->file_count; i++) {
+            if (d->files[i].kind == DERIVE_VIEW && may_read(d->files[i].sql, q_col(q, 0)))
+                d->files[i].forms |= d->param_bit;
+        }
+    }
+}
+
 static bool headers_fit(const struct derive_file *f, const char *sql, struct err *e) {
     for (const char *p = sql; strncmp(p, "-- ", 3) == 0 || *p == '\n'; p++) {
         size_t size = strcspn(p, "\n");
@@ -154,6 +199,7 @@ static bool read_headers(struct derive *d, struct derive_file *f, const char *sq
     add_names(d, f, sql, "opened-by", NAME_OPENS);
     add_names(d, f, sql, "reads", NAME_READ);
     note_counts(d, f);
+    note_day(d, f, sql);
     return true;
 }
 
@@ -428,8 +474,8 @@ static void join_parts(struct derive *d) {
 bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e) {
     q_int(derive_q(d, "view_name_next"), 1, DERIVE_FILES_MAX);
     d->first_index = (int)derive_ask(d, "view_name_next");
-    if (!load_folder(d, schema_dir, "views", e) || !load_folder(d, schema_dir, "rules", e) ||
-        !load_folder(d, schema_dir, "status", e))
+    if (!note_bits(d, e) || !load_folder(d, schema_dir, "views", e) ||
+        !load_folder(d, schema_dir, "rules", e) || !load_folder(d, schema_dir, "status", e))
         return false;
     derive_script(d, "names_refill");
     join_parts(d);
@@ -438,5 +484,6 @@ bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e) 
         folds |= d->files[i].kind == DERIVE_FOLD ? d->files[i].forms : 0;
     for (size_t i = 0; i < d->file_count; i++)
         d->files[i].forms |= d->files[i].kind == DERIVE_RULE ? folds : 0;
+    derive_note_params(d);
     return true;
 }

@@ -42,6 +42,8 @@ struct derive {
     bool changed_is_slice;
     bool altered;       /* some file that reads a row which changed in this slice is to come */
     int64_t counts_bit; /* of the pseudo-form `indicator`; 0: no file names it */
+    int64_t today_bit;  /* of the pseudo-form `today`: a new day has begun */
+    int64_t param_bit;  /* of the pseudo-form `param`: a parameter changed */
 };
 
 /* Statements of derive.sql. */
@@ -52,6 +54,9 @@ void derive_script(struct derive *d, const char *name); /* several statements, n
 
 /* Loads every file below schema_dir. */
 bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e);
+
+/* Has the files that read a parameter which changed asked for the pseudo-form `param`. */
+void derive_note_params(struct derive *d);
 
 /* Fills temp.changed for a file; false if the slice has nothing for it. */
 bool derive_changed(struct derive *d, const struct derive_file *f);

@@ -69,11 +69,32 @@ static bool derive_everything(struct engine *g, struct err *e) {
     return store_commit(g->core->store, e);
 }
 
+static bool note_params(struct engine *g, const char *query, struct err *e) {
+    if (!store_begin(g->core->store, e))
+        return false;
+    q_done(g->core->store, store_query(g->core->store, query));
+    return store_commit(g->core->store, e);
+}
+
+/* The same for parameters. One that changes meanwhile is for the next turn. */
+static bool derive_params(struct engine *g, struct err *e) {
+    return note_params(g, "dirty_params_take", e) && derive_mark_params(g->derive, e) &&
+           note_params(g, "dirty_params_marked", e);
+}
+
+static bool params_changed(struct engine *g) {
+    sqlite3_stmt *q = store_query(g->core->store, "dirty_params");
+    bool found = q_row(g->core->store, q);
+    q_end(q);
+    return found;
+}
+
 static void settle_authority(struct engine *g) {
     struct err e = {0};
     if (!anything_dirty(g) || !core_begin(g->core, &e))
         return;
     bool everything = is_dirty(g, "all");
+    bool params = params_changed(g);
     if (take_dirty(g, "scope"))
         scope_refresh_all(g->core, tell_device, g);
     pipeline_review_held(&g->pipeline);
@@ -87,6 +108,8 @@ static void settle_authority(struct engine *g) {
     g->derive_more = true;
     if (everything && !derive_everything(g, &e))
         log_line(LOG_ERROR, "derivation of everything: %s", e.msg);
+    if (params && !derive_params(g, &e))
+        log_line(LOG_ERROR, "derivation after a parameter changed: %s", e.msg);
 }
 
 /* The broker reads its access rules anew at most once in a while: it checks every connected phone
@@ -109,7 +132,7 @@ bool engine_new_day(struct engine *g, struct err *e) {
         return true;
     bool known = strcmp(store_meta(g->core->store, "derive.day"), day) == 0;
     if (!known) {
-        if (!derive_mark_all(g->derive, e) || !store_begin(g->core->store, e))
+        if (!derive_mark_day(g->derive, e) || !store_begin(g->core->store, e))
             return false;
         store_set_meta(g->core->store, "derive.day", day);
         store_dirty(g->core->store, "scope", "", 1);

@@ -230,7 +230,7 @@ struct core *app_open_core(struct app *a, int *ret_status) {
 
 void app_warn_if_late(const struct app *a, struct core *c) {
     static const char sql[] =
-        "SELECT 1 FROM dirty WHERE level NOT IN ('all', 'held', 'scope') LIMIT 1";
+        "SELECT 1 FROM dirty WHERE level NOT IN ('all', 'held', 'param', 'scope') LIMIT 1";
     sqlite3_stmt *q = NULL;
     sqlite3_prepare_v2(store_db(c->store), sql, -1, &q, NULL);
     if (q && sqlite3_step(q) == SQLITE_ROW)

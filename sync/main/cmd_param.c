@@ -59,7 +59,7 @@ static void print(const struct job *j, const char *name) {
 
 /* ---------------------------------------------------------------- writing */
 
-/* The dirty row makes the server, this one or the next, derive everything anew. */
+/* The dirty row makes the server, this one or the next, derive anew what reads the parameter. */
 static bool write(const struct job *j, struct err *e) {
     if (j->value && !params_fits(j->name, j->value))
         return err_set(e, ERR_INVALID, "%s: '%.80s' is no %s%s", j->name, j->value,
@@ -69,7 +69,7 @@ static bool write(const struct job *j, struct err *e) {
     if (!core_begin(j->core, e))
         return false;
     store_set_param(j->core->store, j->name, j->value);
-    store_dirty(j->core->store, "all", "", 1);
+    store_dirty(j->core->store, "param", j->name, 1);
     return core_commit(j->core, e);
 }
 

@@ -291,7 +291,17 @@ SELECT 1 FROM dirty WHERE level = ?1 AND id = '';
 DELETE FROM dirty WHERE level = ?1 RETURNING 1;
 
 -- name: dirty_chores
-SELECT 1 FROM dirty WHERE level IN ('scope', 'held', 'all') LIMIT 1;
+SELECT 1 FROM dirty WHERE level IN ('scope', 'held', 'all') OR level = 'param' AND forms & 1 LIMIT 1;
+
+-- Parameters that changed: 1; 3, subjects are being marked; 2, they are.
+-- name: dirty_params
+SELECT 1 FROM dirty WHERE level = 'param' AND forms & 1 LIMIT 1;
+
+-- name: dirty_params_take
+UPDATE dirty SET forms = 3 WHERE level = 'param' AND forms & 1;
+
+-- name: dirty_params_marked
+UPDATE dirty SET forms = 2 WHERE level = 'param' AND forms = 3;
 
 -- name: principal_add
 INSERT INTO principal(id, kind, verifier, town, created_ms) VALUES(?1, ?2, ?3, ?4, ?5);

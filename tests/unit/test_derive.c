@@ -407,6 +407,7 @@ Test(derive, far_visits_are_asked_about) {
     derive_all(&c);
     eq(task(&c, "state", "T-Q1-" HOUSEHOLD "-2019-06"), ""); /* nobody knows where the village is */
     entity(&c, "division", VILLAGE, VILLAGE, "{\"lat\":30.4,\"lng\":116.2}");
+    cr_assert(derive_mark_all(c.derive, &c.err)); /* as after an import */
     next_day(&c, "2019-06-13");
     eq(task(&c, "state || opened || due", "T-Q1-" HOUSEHOLD "-2019-06"),
        "open2019-06-032019-06-10");
@@ -581,6 +582,38 @@ Test(derive, a_broken_file_is_named_and_the_old_set_stays) {
     cr_assert(derive_mark_all(c.derive, &c.err));
     derive_all(&c);
     eq(task(&c, "state", H2), "open");
+    county_stop(&c);
+}
+
+/* Sets a parameter as `zoufang param` does. */
+static void set_param(struct county *c, const char *name, const char *value) {
+    store_set_param(c->store, name, value);
+    store_dirty(c->store, "param", name, 1);
+}
+
+/* Only files that read it are asked, and the result is that of asking all (derive_all compares). */
+Test(derive, a_parameter_concerns_what_reads_it) {
+    struct county c;
+    start_with_d(&c);
+    eq(task(&c, "doc ->> '$.milestones[3].due'", H2), "2019-09-20");
+    set_param(&c, "campaign.housing.stop", "2019-10-30");
+    cr_assert(derive_mark_params(c.derive, &c.err));
+    eq(ask(&c, "SELECT max(forms) < 4611686018427387904 FROM dirty WHERE level = 'household'"),
+       "1");
+    run_sql(&c, "UPDATE dirty SET forms = 2 WHERE level = 'param'");
+    derive_all(&c);
+    eq(task(&c, "doc ->> '$.milestones[3].due'", H2), "2019-10-20");
+    eq(ask(&c, "SELECT count(*) FROM dirty"), "0");
+    /* One that no view reads: only rules are asked. */
+    run_sql(&c, "UPDATE ledger SET doc = '{\"forged\":1}' WHERE view = 'check.housing'");
+    set_param(&c, "feed.keep_days", "70");
+    cr_assert(derive_mark_params(c.derive, &c.err));
+    cr_assert(derive_run(c.derive, NULL, NULL, &c.err));
+    eq(ask(&c, "SELECT doc FROM ledger WHERE view = 'check.housing'"), "{\"forged\":1}");
+    set_param(&c, "campaign.housing.stop", "2019-09-30");
+    cr_assert(derive_mark_params(c.derive, &c.err));
+    cr_assert(derive_run(c.derive, NULL, NULL, &c.err));
+    eq(task(&c, "doc ->> '$.milestones[3].due'", H2), "2019-09-20");
     county_stop(&c);
 }
 
