@@ -146,7 +146,8 @@ class Exits(PlaceScenario):
         self.load("targets", [{"subject_id": i, "list": "exit_persons"} for i in ids] +
                   [{"subject_id": v, "list": "exit_villages"} for v in new])
         for name, value in (("income_line_yuan", 3747), ("v.road_pct_min", 90), ("v.power_pct_min", 99),
-                            ("v.broadband_pct_min", 70), ("v.safe_water_pct_min", 0), ("c.road_province_pct", 80)):
+                            ("v.broadband_pct_min", 70), ("v.safe_water_pct_min", 0), ("c.road_province_pct", 80),
+                            ("v.collective_income_yuan_min", 50000)):
             self.param(name, value)
         self.day("2019-11-20")
         self.publish(self.exit_ready(last))
@@ -231,6 +232,7 @@ class Lines(PlaceScenario):
 
     def test_lines_of_the_ledger(self):
         self.load("divisions", [{"code": VILLAGE, "rural_pop": 1473}])   # of May
+        self.param("v.collective_income_yuan_min", 50000)
         self.day("2019-06-12")
         self.assertEqual(self.county_says("burden"), {"month": "2019-05", "num": 0, "den": 40})
         self.send("village.survey", VILLAGE, VO, {"set": {
@@ -294,6 +296,7 @@ class Lines(PlaceScenario):
         """A rate is judged only by a threshold that the county set."""
         self.param("c.income_growth_pct", 9.5)
         self.param("c.income_growth_province_pct", 9.4)
+        self.param("v.collective_income_yuan_min", 50000)
         for name in ("road", "power", "broadband", "safe_water", "clinic", "culture"):
             self.param("c.%s_province_pct" % name, 95)
             if name in ("road", "power", "broadband", "safe_water"):

@@ -20,7 +20,7 @@ DAYS = ("2019-06-03", "2019-06-18", "2019-07-02")
 PHONES, RECORDS = "50", "500"
 ROUNDS = 4   # more of them, until every form was written
 PARAMS = {"income_line_yuan": 3747, "v.road_pct_min": 90, "v.power_pct_min": 90, "v.broadband_pct_min": 60,
-          "v.safe_water_pct_min": 90, "post.days_month_min": 20}
+          "v.safe_water_pct_min": 90, "v.collective_income_yuan_min": 50000, "post.days_month_min": 20}
 
 # One statement, so that it is one moment.
 MOMENT = ("SELECT 'sum', place, name, num, den FROM indicator UNION ALL"
