@@ -94,7 +94,10 @@ class Figures(Bulletin):
             ("exit", "退出不精准", 1, 0, 0, 1, 0), ("education", "教育、医疗", 2, 0, 1, 1, 1),
             ("work", "工作落实", 1, 1, 0, 0, 0)])  # fewer than five of medical care are not told alone
         units = b["tables"]["units"]
-        self.assertEqual([u["unit"] for u in units], sorted(u["unit"] for u in units), "no ranking")
+        asked = [u["unit"] for u in units if u["unit"]]
+        self.assertEqual(asked, sorted(asked), "no ranking")
+        self.assertEqual([(u["role"], u["name"]) for u in units[len(asked):]], [
+            ("CO", "县指挥部/扶贫办"), ("SI", "行业部门(住建/水利/教育/卫健…)")])   # whom no cadre is named for
         self.assertEqual(sum(u["overdue"] for u in units), b["figures"]["tasks_overdue"])
         self.assertEqual(sum(u["county"] for u in units), b["figures"]["tasks_overdue_county"])
         towns = {t["code"]: t for t in b["tables"]["towns"]}
