@@ -182,6 +182,60 @@ class Forms(unittest.TestCase):
                     self.assertEqual(seen.setdefault((kind, p["x-fact"]), here), here, form["x-form"] + path)
 
 
+def sql(folder):
+    for path in sorted(glob.glob(os.path.join(SOURCE, "schema", folder, "*.sql"))):
+        with open(path, encoding="utf-8") as f:
+            yield os.path.basename(path), re.sub(r"--.*", "", text := f.read()), text
+
+
+def cases(text, before="", after=""):
+    """What the CASEs (none in another) between the two say, where they say it in so many words."""
+    inside = r"CASE\b((?:(?!\bCASE\b|\bEND\b).)*)"
+    for said in re.findall(before + inside + after, text, re.S):
+        yield from re.findall(r"\b(?:THEN|ELSE)\s+'(\w+)'", said)
+
+
+def told():
+    """{list of codes.json: values that phones and monitors are told}, as the SQL has them."""
+    out = {k: set() for k in ("milestone", "escalated", "check_state", "colour", "task_state", "project_step")}
+    for folder in ("views", "rules"):
+        for name, text, head in sql(folder):
+            out["milestone"].update(re.findall(r"'name', *'(\w+)',\s*'due'", text))
+            if "AS escalated" in text:
+                out["escalated"].update(cases(text, after=r"END AS escalated"))
+            states = set(cases(text, after=r"END(?: END)* AS state\b")) | set(cases(text, before=r"'state', ?"))
+            states.update(re.findall(r"'state', ?'(\w+)'", text))
+            if re.search(r"^-- names:.* check\.(?:income|food|education|medical|housing|water)\b", head, re.M):
+                assert states, name
+                out["check_state"].update(states)
+            elif folder == "rules":
+                out["task_state"].update(states)
+            elif re.search(r"^-- level: project$", head, re.M):
+                out["project_step"].update(states)
+            elif re.search(r"^-- level: finding$", head, re.M):
+                out["task_state"].update(cases(text, after=r"ELSE f\.state END"))
+    for _, text, _ in sql("status"):
+        out["colour"].update(cases(text, before=r"'colour',\s*"))
+    return out
+
+
+class Labels(unittest.TestCase):
+    def test_what_is_told_has_labels(self):
+        """A value that phones and monitors see stands in a list of codes.json, and the list has no other."""
+        codes, values = load("schema/codes.json"), told()
+        for name, told_of in values.items():
+            self.assertTrue(told_of, name)
+            self.assertEqual(told_of - set(codes[name]), set(), name)
+        for name in ("milestone", "escalated", "check_state", "colour"):   # of the server alone: no form uses them
+            self.assertEqual(set(codes[name]), values[name], name)
+
+    def test_lists_for_the_county_have_names(self):
+        """A list that is empty is named, for the county to fill."""
+        codes = load("schema/codes.json")
+        self.assertEqual({name for name, of in codes.items() if not of} - set(codes["local_list"]), set())
+        self.assertEqual(set(codes["local_list"]) - set(codes), set())
+
+
 class Views(unittest.TestCase):
     def test_a_view_comes_after_what_it_reads(self):
         """Else it would be a day late, and not the same when all is derived anew."""
