@@ -2,9 +2,9 @@
 -- level: village
 -- forms: register.division village.survey inspect.env_village survey.opinion activity.log
 -- names: env.reported env.rule env.sewage env.chiefs opinion.known opinion.recognise opinion.poor opinion.exited opinion.non_poor opinion.cadre opinion.help opinion.effect opinion.exit_fair opinion.env opinion.water post post.last activity.night_school activity.publicity activity.award activity.council activity.dispatch activity.night_school.last activity.publicity.last activity.award.last activity.council.last activity.dispatch.last
--- What goes on in a village, this month so far; `.last` = last month. Of the reports about the
--- environment the newest counts (env.chiefs: pond chiefs of ponds), of several surveys of one household
--- too; days in post are counted once a date.
+-- What goes on in a village: activities and days in post (once a date) of this month so far, `.last` of
+-- the last one; of the reports about the environment the newest (env.chiefs: pond chiefs of ponds;
+-- env.reported: whether there is one for last month); opinions of all time, of each household the newest.
 WITH village AS MATERIALIZED (
   SELECT c.subject, e.doc FROM changed c
     CROSS JOIN entity e ON e.kind = 'division' AND e.id = c.subject
