@@ -9,8 +9,8 @@
 WITH RECURSIVE
 turn AS MATERIALIZED (
   SELECT c.subject, l.place, x.key AS n, x.value ->> '$.day' AS day,
-         iif(param(iif(x.value ->> '$.status' = 'planned_exit', 'visit.month_count_planned_exit',
-                       'visit.month_count')) IS NULL, 0, x.value ->> '$.need') AS need
+         iif(iif(x.value ->> '$.status' = 'planned_exit', param('visit.month_count_planned_exit'),
+                 param('visit.month_count')) IS NULL, 0, x.value ->> '$.need') AS need
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'status'
     CROSS JOIN json_each(l.doc, '$.turns') x),
 counted AS MATERIALIZED (

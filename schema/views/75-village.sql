@@ -40,7 +40,10 @@ listed AS MATERIALIZED (
   SELECT l.subject, l.list, substr(i.value, 1, 17 + instr(substr(i.value, 18) || '-', '-') - 1) AS household,
          group_concat(substr(i.value, 17 + instr(substr(i.value, 18) || '-', '-') + 1), '|') AS persons
     FROM list l CROSS JOIN json_each(l.ids) i
-   WHERE l.list GLOB '*_persons' GROUP BY 1, 2, 3)
+   WHERE l.list GLOB '*_persons' GROUP BY 1, 2, 3),
+by_household AS MATERIALIZED (
+  SELECT subject, list, json_group_object(household, persons) AS doc
+    FROM (SELECT * FROM listed ORDER BY subject, list, household) GROUP BY subject, list)
 SELECT subject, 'v.industry' AS name, subject AS place, industry AS num, 1 AS den, '{}' AS doc FROM fact
 UNION ALL SELECT subject, 'v.collective', subject, income, 1, '{}' FROM fact
 UNION ALL SELECT subject, 'v.road', subject, road, groups, '{}' FROM fact
@@ -54,8 +57,5 @@ UNION ALL
 SELECT f.subject, h.name, f.subject, f.doc ->> h.path, iif(h.whole, NULL, 1), '{}'
   FROM fact f CROSS JOIN had h WHERE NOT h.whole OR f.doc ->> h.path IS NOT NULL
 UNION ALL
-SELECT l.subject, 'list.' || l.list, NULL, json_array_length(l.ids), NULL, coalesce((
-    SELECT json_group_object(household, persons) FROM (
-      SELECT household, persons FROM listed d
-       WHERE d.subject = l.subject AND d.list = l.list ORDER BY household)), '{}')
-  FROM list l
+SELECT l.subject, 'list.' || l.list, NULL, json_array_length(l.ids), NULL, coalesce(b.doc, '{}')
+  FROM list l LEFT JOIN by_household b ON b.subject = l.subject AND b.list = l.list

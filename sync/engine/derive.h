@@ -38,8 +38,8 @@ bool derive_mark_all(struct derive *d, struct err *e);
 /* The same, but households only for the files that ask for today() and the rules: once a day (the
  * caller keeps meta `derive.day`). */
 bool derive_mark_day(struct derive *d, struct err *e);
-/* The same, but households only for the files that read a parameter named at the level `param` of
- * `dirty`, and the rules. Until everything is derived, such a row stays, with forms = 2. */
+/* The same, but households only for the files that may read a parameter named at the level `param` of
+ * `dirty` (a rule also by its folds). Until everything is derived, such a row stays, with forms = 2. */
 bool derive_mark_params(struct derive *d, struct err *e);
 
 /* Steps until nothing is dirty. progress (may be NULL) gets how many subjects are done and how

@@ -146,18 +146,24 @@ static bool note_bits(struct derive *d, struct err *e) {
     return true;
 }
 
-void derive_note_params(struct derive *d) {
-    for (size_t i = 0; i < d->file_count; i++) {
-        struct derive_file *f = &d->files[i];
-        if (f->kind == DERIVE_VIEW)
-            f->forms &= ~d->param_bit;
-        else if (f->kind == DERIVE_RULE)
-            f->forms |= d->param_bit; /* the folds read parameters */
+/* Whether the file may read the parameter; a rule also by another of its parts, or by a fold. */
+static bool concerned(const struct derive *d, const struct derive_file *f, const char *param) {
+    bool found = may_read(f->sql, param);
+    for (size_t i = 0; !found && f->kind == DERIVE_RULE && i < d->file_count; i++) {
+        const struct derive_file *g = &d->files[i];
+        found = (g->kind == DERIVE_FOLD || (g->kind == DERIVE_RULE && derive_same_rule(f, g))) &&
+                may_read(g->sql, param);
     }
+    return found;
+}
+
+void derive_note_params(struct derive *d) {
+    for (size_t i = 0; i < d->file_count; i++)
+        d->files[i].forms &= ~d->param_bit; /* "*" has it */
     sqlite3_stmt *q = derive_q(d, "params_changed");
     while (q_row(d->store, q)) {
         for (size_t i = 0; i < d->file_count; i++) {
-            if (d->files[i].kind == DERIVE_VIEW && may_read(d->files[i].sql, q_col(q, 0)))
+            if (concerned(d, &d->files[i], q_col(q, 0)))
                 d->files[i].forms |= d->param_bit;
         }
     }
