@@ -11,8 +11,8 @@
 -- (inspect.env_village), or a project begun before its announcement ended (project.step, as
 -- 70-project.sql found it; so is the place). What is counted is open or closed of found; covert
 -- work is counted nowhere but in kept rows. finding.loop stands at the county.
--- The check is the township's (TW), the county's (CO) if it is covert or a township or anybody above
--- it has to rectify: one level up, never below; the look-back is the covert team's (CT). Nobody
+-- The check is the township's (TW), the county's (CO)
+-- if it is covert or a township has to rectify; the look-back is the covert team's (CT). Nobody
 -- verifies who rectified the finding before, or belongs to the unit that has to; a check needs a
 -- rectification, a look-back a closed finding. A rectification is not done before the finding; more
 -- time (which the county released, see the form) is given twice and never past the stop. The finding
@@ -77,8 +77,7 @@ unit AS MATERIALIZED (
                          WHERE u.kind = 'unit' AND u.id = p.unit), '') AS unit_level
     FROM report p),
 duty AS MATERIALIZED (
-  SELECT *, iif(covert OR unit_level IN ('township', 'county', 'city', 'province'), 'CO', 'TW')
-           AS checker,
+  SELECT *, iif(covert OR unit_level = 'township', 'CO', 'TW') AS checker,
          date(day, CASE severity WHEN 'high' THEN '+7 days' WHEN 'mid' THEN '+15 days'
                                  ELSE '+30 days' END) AS due,
          coalesce(param('campaign.' || iif(cat = 'env', 'environment', cat) || '.stop'),

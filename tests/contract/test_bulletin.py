@@ -82,7 +82,7 @@ class Figures(Bulletin):
         self.report("2019-07-04", cat="style", severity="mid", source="lead", by=DI)
         self.report("2019-07-05", cat="exit", severity="low", source="tour", by=CO)
         self.send("rectify.report", sick, UN, done("2019-07-06"), at="2019-07-06")
-        self.send("verify.lookback", sick, CO, verify("check", "pass"), at="2019-07-08")
+        self.send("verify.lookback", sick, TW, verify("check", "pass"), at="2019-07-08")
         b = self.bulletin()
         self.assertFigures(b, found=4, closed=1, found_all=4, closed_all=1, closed_pct=25, open_high=1, tour=1,
                            tour_closed=0, tour_closed_pct=0, reopened=0, lookbacks=0, covert_villages=0)
