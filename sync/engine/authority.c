@@ -326,25 +326,44 @@ static void judge_scope(struct authority *a, const struct cadre *c, const struct
         problems_add_code(missing, "out_of_scope", "/subject");
 }
 
-bool authority_judge(struct authority *a, const struct claim *k, struct problems *missing) {
-    size_t before = missing->count;
+/* Who wrote it, as far as the device proves it; NULL if it does not. */
+static const struct cadre *proven_author(struct authority *a, const struct claim *k,
+                                         struct problems *missing) {
     const struct device *d = authority_device(a, k->device);
     if (!d->known || d->revoked) {
         problems_add_code(missing, "revoked", "");
-        return false;
+        return NULL;
     }
     const struct cadre *c = enrolled(d, k->author) ? authority_cadre(a, k->author, k->hlc) : NULL;
-    if (!c || !c->active) {
-        problems_add_code(missing, "unknown_author", "/by");
+    if (c && c->active)
+        return c;
+    problems_add_code(missing, "unknown_author", "/by");
+    return NULL;
+}
+
+bool authority_may_accept(struct authority *a, const struct claim *k, const struct cadre *by) {
+    struct problems unproven = {0};
+    const struct cadre *author = proven_author(a, k, &unproven);
+    uint32_t roles = by->role | (author ? author->role : 0);
+    bool may = true;
+    for (size_t i = 0; i < k->form->gate_count; i++)
+        may = may && (!(k->gates >> i & 1) || (k->form->gates[i].roles & roles));
+    problems_fini(&unproven);
+    return may;
+}
+
+bool authority_judge(struct authority *a, const struct claim *k, struct problems *missing) {
+    size_t before = missing->count;
+    const struct cadre *c = proven_author(a, k, missing);
+    if (!c)
         return false;
-    }
     judge_role(c, k, missing);
     judge_scope(a, c, k, missing);
     if (*k->via) {
         const char *town = authority_relay_town(a, k->via);
         char day[11];
         time_local_date(hlc_ms(k->hlc), day);
-        if (!town || !relay_touches(a, d, town, day))
+        if (!town || !relay_touches(a, authority_device(a, k->device), town, day))
             problems_add_code(missing, "relay_scope", "");
     }
     return missing->count == before;

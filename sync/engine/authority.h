@@ -69,5 +69,9 @@ struct claim {
 
 /* §5.7: adds what is missing to `missing` (each makes the record held); true if nothing is. */
 bool authority_judge(struct authority *a, const struct claim *claim, struct problems *missing);
+/* True if a review by `by` may give the record what it lacks: each gate that is on passes with his
+ * role or with the author's own (as the device proves it). Looks at nothing but the gates; of the
+ * claim device, author, hlc, form and gates are read. */
+bool authority_may_accept(struct authority *a, const struct claim *claim, const struct cadre *by);
 
 #endif

@@ -78,7 +78,18 @@ static bool review_counts(struct core *c, const struct logged *review, const str
            (!*h->where.code || cadre_covers(by, h->where.code));
 }
 
-/* Any acceptance releases, whatever refusals exist; otherwise a refusal refuses. */
+/* An acceptance gives nothing that the reviewer's own role may not do. */
+static bool acceptance_counts(struct core *c, const struct logged *review, const struct held *h) {
+    const struct claim claim = {.device = h->device,
+                                .author = h->row.author,
+                                .hlc = h->row.hlc,
+                                .form = h->record.form,
+                                .gates = h->record.gates};
+    return authority_may_accept(c->authority, &claim,
+                                authority_cadre(c->authority, review->author, review->hlc));
+}
+
+/* Any acceptance that counts releases, whatever refusals exist; otherwise a refusal refuses. */
 static void look_for_reviews(struct core *c, struct held *h) {
     sqlite3_stmt *q = store_query(c->store, "reviews_of");
     q_text(q, 1, h->row.id_text);
@@ -87,9 +98,10 @@ static void look_for_reviews(struct core *c, struct held *h) {
         logged_read(c, q, &review);
         if (review.has_amends || !review_counts(c, &review, h))
             continue;
-        if (sqlite3_column_int(q, LOGGED_COLUMNS))
+        bool accepts = sqlite3_column_int(q, LOGGED_COLUMNS);
+        if (accepts && acceptance_counts(c, &review, h))
             h->state = READY;
-        else if (h->state == WAITS)
+        else if (!accepts && h->state == WAITS)
             h->state = REFUSED;
     }
 }

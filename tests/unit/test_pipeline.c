@@ -149,6 +149,13 @@ static char *accept_of(int n, int target) {
     return review_of(n, target, true);
 }
 
+/* By another than the township. */
+static char *accept_by(const char *by, int n, int target) {
+    char *text = accept_of(n, target);
+    memcpy(strstr(text, "C-00030"), by, 7);
+    return text;
+}
+
 static int64_t ask(struct server *s, const char *sql) {
     sqlite3_stmt *q;
     cr_assert_eq(sqlite3_prepare_v2(store_db(s->core->store), sql, -1, &q, NULL), SQLITE_OK, "%s",
@@ -643,10 +650,7 @@ Test(secret, a_held_one_waits_for_who_sees_leads) {
     send(&s, "d-0030", "", false, accept_of(2, 1));
     review_held(&s);
     cr_assert_eq(outcome(&s, 1), 2, "the township's review does not count");
-    char review[700];
-    strcpy(review, accept_of(3, 1));
-    memcpy(strstr(review, "C-00030"), "C-00800", 7);
-    send(&s, "d-0800", "", false, review);
+    send(&s, "d-0800", "", false, accept_by("C-00800", 3, 1));
     review_held(&s);
     cr_assert_eq(outcome(&s, 1), 1);
     cr_assert_eq(ask(&s, "SELECT count(*) FROM outbox, json_each(CAST(payload AS TEXT),"
@@ -654,9 +658,7 @@ Test(secret, a_held_one_waits_for_who_sees_leads) {
                          " AND r.value ->> 'code' LIKE '____-____'"),
                  1);
     send(&s, "d-0420", "", false, held(4));
-    strcpy(review, accept_of(5, 4));
-    memcpy(strstr(review, "C-00030"), "C-00800", 7);
-    send(&s, "d-0800", "", false, review);
+    send(&s, "d-0800", "", false, accept_by("C-00800", 5, 4));
     review_held(&s);
     cr_assert_eq(outcome(&s, 4), 2, "of other records who sees leads decides nothing");
     server_close(&s);
@@ -685,6 +687,108 @@ Test(held, an_envelope_is_refused_although_a_form_is_gone) {
     server_close(&s);
 }
 
+/* ---------------------------------------------------------------- who releases behind a gate */
+
+static char *project(int n, const char *by, const char *step, const char *more) {
+    static char text[900];
+    char hlc[HLC_TEXT_SIZE];
+    hlc_format((BASE_MS + n * 1000) << 16, hlc);
+    snprintf(text, sizeof text,
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"project.step\",\"fv\":1,\"subject\":"
+             "\"P-2019-0456\",\"hlc\":\"%s\",\"by\":\"%s\",\"data\":{\"step\":\"%s\",\"date\":"
+             "\"2019-06-01\"%s}}",
+             id_of(n), n, hlc, by, step, more);
+    return text;
+}
+
+enum waits { EXTEND, MARK_VILLAGE, MARK_HOUSEHOLD, DECLARED_ELSEWHERE, MARK_BY_NOBODY };
+
+/* A finding (1) and what waits (2). */
+static void send_waiting(struct server *s, enum waits what) {
+    static const char mark[] = "{\"year\":2019,\"step\":\"mark\",\"date\":\"2019-06-01\"}";
+    char *r = NULL;
+    switch (what) {
+    case EXTEND:
+        r = about(2, "rectify.report", id_of(1), "C-00420", 0, "",
+                  "{\"result\":\"extend\",\"action\":\"x\",\"extend_to\":\"2019-07-30\"}");
+        break;
+    case MARK_VILLAGE:
+        r = about(2, "exit.step", "340825104299", "C-00420", 0, "", mark);
+        break;
+    case MARK_HOUSEHOLD:
+        r = about(2, "exit.step", households[1], "C-00420", 0, "", mark);
+        break;
+    case DECLARED_ELSEWHERE:
+        r = project(2, "C-00420", "declared",
+                    ",\"name\":\"x\",\"cat\":\"road\",\"yuan\":9000,\"hh_served\":3,"
+                    "\"div\":\"340825104201\"");
+        break;
+    case MARK_BY_NOBODY:
+        r = about(2, "exit.step", "340825104299", "C-00001", 0, "", mark);
+        break;
+    }
+    send(s, "d-0420", "", false, r);
+    review_held(s);
+}
+
+/* What a gate reserves is given by a role of the gate only; a place that is not the author's, by
+ * whoever has the area. It does not matter which comes first. */
+Test(held, a_gate_is_opened_by_a_role_of_its_own) {
+    static const struct {
+        enum waits what;
+        const char *by, *device;
+        int outcome;
+    } cases[] = {
+        {EXTEND, "C-00030", "d-0030", OUTCOME_HELD},
+        {EXTEND, "C-00001", "d-0001", OUTCOME_STORED},
+        {MARK_VILLAGE, "C-00030", "d-0030", OUTCOME_HELD},
+        {MARK_VILLAGE, "C-00001", "d-0001", OUTCOME_STORED},
+        {MARK_HOUSEHOLD, "C-00030", "d-0030", OUTCOME_STORED},
+        {MARK_HOUSEHOLD, "C-00001", "d-0001", OUTCOME_HELD},
+        {DECLARED_ELSEWHERE, "C-00030", "d-0030", OUTCOME_STORED},
+        {MARK_BY_NOBODY, "C-00030", "d-0030", OUTCOME_HELD}, /* the device is not the county's */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases * 2; i++) {
+        struct server s;
+        bool review_first = i % 2;
+        server_open(&s);
+        send(&s, "d-0420", "", false,
+             about(1, "finding.report", "340825104299", "C-00420", 0, "",
+                   "{\"source\":\"self\",\"cat\":\"water\",\"severity\":\"mid\","
+                   "\"text\":\"x\",\"duty_unit\":\"U-T104\"}"));
+        cr_assert_eq(outcome(&s, 1), OUTCOME_STORED);
+        if (!review_first) {
+            send_waiting(&s, cases[i / 2].what);
+            cr_assert_eq(outcome(&s, 2), OUTCOME_HELD, "case %zu", i / 2);
+        }
+        send(&s, cases[i / 2].device, "", false, accept_by(cases[i / 2].by, 3, 2));
+        cr_assert_eq(outcome(&s, 3), OUTCOME_STORED);
+        if (review_first)
+            send_waiting(&s, cases[i / 2].what);
+        review_held(&s);
+        cr_expect_eq(outcome(&s, 2), cases[i / 2].outcome, "case %zu %d", i / 2, review_first);
+        server_close(&s);
+    }
+}
+
+/* An acceptance that gives nothing takes nothing either: the county's releases beside it. */
+Test(held, an_acceptance_that_does_not_count_leaves_it_to_others) {
+    struct server s;
+    server_open(&s);
+    send_waiting(&s, MARK_VILLAGE);
+    send(&s, "d-0030", "", false, accept_of(3, 2));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 2), OUTCOME_HELD);
+    send(&s, "d-0030", "", false, review_of(4, 2, false));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 2), OUTCOME_REFUSED, "a refusal needs no more than the area");
+    send(&s, "d-0001", "", false, accept_by("C-00001", 5, 2));
+    review_held(&s);
+    cr_assert_eq(outcome(&s, 2), OUTCOME_STORED);
+    cr_assert_eq(receipts(&s, 2, "stored", ""), 1);
+    server_close(&s);
+}
+
 /* ---------------------------------------------------------------- where a record belongs */
 
 Test(place, a_task_belongs_where_its_subject_does) {
@@ -710,18 +814,6 @@ Test(place, a_task_belongs_where_its_subject_does) {
         cr_expect_str_eq(where.code, cases[i].code, "%s", cases[i].task);
     }
     server_close(&s);
-}
-
-static char *project(int n, const char *by, const char *step, const char *more) {
-    static char text[900];
-    char hlc[HLC_TEXT_SIZE];
-    hlc_format((BASE_MS + n * 1000) << 16, hlc);
-    snprintf(text, sizeof text,
-             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"project.step\",\"fv\":1,\"subject\":"
-             "\"P-2019-0456\",\"hlc\":\"%s\",\"by\":\"%s\",\"data\":{\"step\":\"%s\",\"date\":"
-             "\"2019-06-01\"%s}}",
-             id_of(n), n, hlc, by, step, more);
-    return text;
 }
 
 static const char *where_is(struct server *s, int n) {
