@@ -1,5 +1,5 @@
 -- status: process
--- leader.town: townships for which a leader of the county answers, of all. At the county the board: of
+-- The board. leaders: townships for which a leader of the county answers, of all. At the county besides: of
 -- the items of lists and orders, those due in this week (from Monday), month and quarter and those done
 -- of them, how many are open, overdue and carried over, and in which of the last three months the county
 -- dispatched.
@@ -19,7 +19,7 @@ span AS (
   UNION ALL
   SELECT 'quarter', date(today(), 'start of month', '-' || ((strftime('%m', today()) + 2) % 3) || ' months'),
          date(today(), 'start of month', '-' || ((strftime('%m', today()) + 2) % 3) || ' months', '+3 months', '-1 day'))
-SELECT subject AS place, 'indicators' AS section, 'leader.town' AS name,
+SELECT subject AS place, 'board' AS section, 'leaders' AS name,
        json_object('num', CAST(sum(num) AS INTEGER), 'den', count(*), 'ok', json(iif(sum(num) = count(*), 'true', 'false')))
          AS value
   FROM town GROUP BY subject

@@ -447,14 +447,14 @@ class Answerable(Process):
 
     def test_37_a_leader_for_every_township(self):
         self.day("2019-06-20")
-        self.assertEqual(self.indicator("leader.town", COUNTY), {"num": 2, "den": 2, "ok": True})
+        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 2, "den": 2, "ok": True})
         self.send("assign.set", TOWN, CO, {"kind": "leader_town", "cadre": "C-00003", "from": "2018-03-01",
                                            "to": "2019-06-10"}, at="2019-06-09")
-        self.assertEqual(self.indicator("leader.town", COUNTY), {"num": 1, "den": 2, "ok": False})
-        self.assertEqual(self.indicator("leader.town", TOWN), {"num": 0, "den": 1, "ok": False})
+        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 1, "den": 2, "ok": False})
+        self.assertEqual(self.status(TOWN)["board"]["leaders"], {"num": 0, "den": 1, "ok": False})
         self.send("assign.set", TOWN, CO, {"kind": "leader_town", "cadre": "C-00002", "from": "2019-06-15"},
                   at="2019-06-15")
-        self.assertEqual(self.indicator("leader.town", COUNTY), {"num": 2, "den": 2, "ok": True})
+        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 2, "den": 2, "ok": True})
 
     def test_leads_are_followed_to_the_end(self):
         """Accepted in three days, answered in twenty; nobody but the inspectors and the county hears of it."""

@@ -430,18 +430,23 @@ class Broadcast(ContractCase):
     def test_a_township_is_the_sum_of_its_villages(self):
         self.vo.send(self.vo.record("inspect.water", self.county.household(), WATER))
 
-        def adds_up(t):
-            for top, parts in (("status/104", "status/104/"), ("status/103", "status/103/")):
-                low = [s for x, s in t.items() if x.startswith(parts)]
-                for name, total in t[top]["indicators"].items():
-                    for side in ("num", "den"):
-                        if total[side] != sum(s["indicators"].get(name, {side: 0})[side] or 0
-                                              for s in low):
-                            return False
-            return all(t["status"]["indicators"][n][side] == sum(
-                t["status/%s" % x]["indicators"].get(n, {side: 0})[side] for x in ("103", "104"))
-                for n in t["status"]["indicators"] for side in ("num", "den"))
-        self.watch.until(adds_up, "townships are the sums of their villages")
+        def differences(t):
+            for top, parts in (("status", ("status/103", "status/104")), ("status/103", "status/103/"),
+                               ("status/104", "status/104/")):
+                if top not in t:
+                    return [top]
+                low = [s["indicators"] for x, s in t.items() if
+                       (x in parts if isinstance(parts, tuple) else x.startswith(parts))]
+                found = [(top, name, side) for name, total in t[top]["indicators"].items() for side in ("num", "den")
+                         if (total[side] or 0) != sum(n.get(name, {side: 0})[side] or 0 for n in low)]
+                if found:
+                    return found
+            return []
+        last = []
+        try:
+            self.watch.until(lambda t: not last.append(differences(t)) and not last[-1], "sums")
+        finally:
+            self.assertEqual(last[-1], [], "townships and the county are the sums of their villages")
 
     def test_status_members(self):
         t = self.watch.until(lambda t: t.get("status/104/299"), "the village's status")

@@ -88,15 +88,16 @@ signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that _cleanup runs
 
 
 def free_port():
-    """A port N such that N + 1 is free too (WebSockets)."""
+    """A port N such that N + 1 is free too (WebSockets): below those that connections going out get, so that it
+    stays free while a server is started anew."""
     for _ in range(100):
+        n = random.randrange(10000, 32000, 2)
         with socket.socket() as a, socket.socket() as b:
-            a.bind(("127.0.0.1", 0))
-            n = a.getsockname()[1]
             try:
+                a.bind(("127.0.0.1", n))
                 b.bind(("127.0.0.1", n + 1))
                 return n
-            except (OSError, OverflowError):
+            except OSError:
                 continue
     raise RuntimeError("no free pair of ports")
 
