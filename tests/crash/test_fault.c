@@ -282,6 +282,9 @@ static long derive_faults(struct server *s, enum fault kind) {
     bool more = true;
     bool same = false;
     long n = 0;
+    /* as the server does after the register changed */
+    if (!derive_mark_all(s->derive, &e))
+        die("derivation: %s", e.msg);
     for (; more; n++) {
         fault.kind = kind;
         fault.struck = false;
