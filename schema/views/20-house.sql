@@ -32,11 +32,12 @@ step AS MATERIALIZED (
               WHEN kind = 'appraise' THEN use = 'idle' AND grade IN ('C', 'D')
               WHEN use = 'resident' THEN 0 END AS wreck
     FROM ev),
--- ep: number of the episode; bad: its grade; grade: the house's grade now; works: stages seen.
+-- ep: number of the episode; bad: its grade; grade: the house's grade now; works: stages seen, of
+-- the next episode once this one is closed; reached: stages seen before it was.
 -- w*: the same of its demolition; gone: demolished, and not seen since
-fold(subject, bld, n, hlc, ep, c, d, bad, grade, found, cause, closed, use, sole, works, post,
+fold(subject, bld, n, hlc, ep, c, d, bad, grade, found, cause, closed, use, sole, works, reached, post,
      wep, wfound, wcause, wclosed, wdone, wworks, gone) AS (
-  SELECT DISTINCT subject, bld, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, '', NULL, NULL, 0, NULL,
+  SELECT DISTINCT subject, bld, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, '', NULL, NULL, 0, 0, NULL,
                   0, NULL, NULL, '', 0, 0, 0 FROM step
   UNION ALL
   SELECT f.subject, f.bld, s.n, s.hlc,
@@ -55,6 +56,8 @@ fold(subject, bld, n, hlc, ep, c, d, bad, grade, found, cause, closed, use, sole
     iif(s.kind = 'screen', f.use, coalesce(s.use, f.use)),
     iif(s.kind = 'screen', f.sole, coalesce(s.sole, f.sole)),
     iif(f.closed IS NULL AND (s.grade IN ('A', 'B') OR f.works | s.bit = 63), 0, f.works | s.bit),
+    CASE WHEN f.closed IS NOT NULL AND s.grade IS NOT 'C' AND s.grade IS NOT 'D' THEN f.reached
+         ELSE f.works | s.bit END,
     coalesce(s.post, f.post),
     f.wep + (s.wreck IS 1 AND f.wclosed IS NOT NULL),
     iif(s.wreck IS 1 AND f.wclosed IS NOT NULL, s.day, f.wfound),
@@ -217,6 +220,8 @@ SELECT s.subject, 'house', NULL, NULL, NULL, json_object(
     'episodes', (
     SELECT json_group_array(json_object('bld', bld, 'grade', bad, 'cycle', iif(bad = 'C', c, d),
              'found', found, 'cause', id_text(cause), 'closed', closed, 'use', use, 'sole', sole,
+             'stage', CASE WHEN reached & 31 = 31 THEN 5 WHEN reached & 15 = 15 THEN 4
+                           WHEN reached & 7 = 7 THEN 3 WHEN reached & 3 = 3 THEN 2 ELSE reached & 1 END,
              'unattainable', coalesce(span < iif(bad = 'C', 15, 45) OR found > stop, 0),
              'milestones', CASE WHEN stop IS NOT NULL THEN json_array(
                json_object('name', 'sign', 'due',

@@ -163,16 +163,17 @@ class Houses(HouseScenario):
         self.assertIndicator("house.left", 1, 1)
         self.assertVerifiedBy("TW", task)
         self.day("2019-09-14")
-        for stage, date in (("listed", "2019-06-20"), ("signed", "2019-06-22"), ("started", "2019-07-02"),
-                            ("main_done", "2019-08-26")):
+        for stage, date, due in (("listed", "2019-06-20", "2019-06-13"), ("signed", "2019-06-22", "2019-07-02"),
+                                 ("started", "2019-07-02", "2019-08-26"), ("main_done", "2019-08-26", "2019-09-20")):
             self.send("house.work", HOUSE, VO, work(stage, date))
+            self.assertTask(task, "open 2019-06-12 " + due)     # what comes next
         self.send("house.work", HOUSE, TW, work("closed", "2019-09-14"))
-        self.assertTask(task, "open 2019-06-12 2019-06-13")
+        self.assertTask(task, "open 2019-06-12 2019-09-20")
         self.assertIndicator("house.left", 1, 1)
         self.assertTask(why, "open 2019-09-14 2019-09-21")
         self.day("2019-09-16")
         self.send("house.work", HOUSE, VO, accepted("2019-09-12"))
-        self.assertTask(task, "closed 2019-06-12 2019-06-13 2019-09-16")
+        self.assertTask(task, "closed 2019-06-12 2019-09-20 2019-09-16")
         self.assertTask(why, "closed 2019-09-14 2019-09-21 2019-09-16")
         self.assertIndicator("house.left", 0, 1)
         self.assertEqual(self.checks(HOUSE)["housing"], "ok")
