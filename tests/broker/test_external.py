@@ -254,7 +254,7 @@ class Enrolment(ExternalCase):
         until(c.everything_sent, "everything is sent again")
         want = {t[len(zf.ROOT) + 1:]: p for t, p in c.query(
             "SELECT topic, payload FROM retained WHERE length(payload) > 0")}
-        have = zf.retained(c.port, office, "village/#", "status/#", "catalog/#")
+        have = zf.retained(c.port, office, "village/#", "status/#", "catalog/#", "bulletin/#")
         self.assertEqual({t for t in want if have.get(t) != want[t]}, set())
 
 

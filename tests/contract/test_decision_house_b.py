@@ -44,7 +44,7 @@ def accepted(date, **more):
 
 
 def moved(persons, **more):
-    return {"moved_year": 2017, "persons": persons, "site": "central", "area_m2": 24 * persons, "self_paid_yuan": 8000,
+    return {"moved_year": 2017, "persons": persons, "site": "central", "area_m2": min(24 * persons, 300), "self_paid_yuan": 8000,
             "debt_yuan": 0, "quality_ok": True, "moved_in": True, "old_house": "demolished",
             "follow_up": ["employment"], "utilities_ok": True, "satisfied": 4, "photos": [PHOTO], **more}
 
