@@ -60,32 +60,7 @@ def moved(persons):
 
 
 class PlaceScenario(Scenario):
-    """Imports come after the sample county's own, which are of 2019-03-01. The second county begins as a copy of the
-    first one as prepared, so that the imported records are the same."""
-
-    def day(self, when):
-        if self.clock is None:
-            copy = os.path.join(zf.tempdir("prepared"), "data")
-            shutil.copytree(self.county.data, copy)
-            self.BASE = self.id()
-            scenario._bases[self.BASE] = copy
-        super().day(when)
-
-    def _again(self):
-        self.prepared = [step for step in self.prepared if step[0] != "load"]
-        super()._again()
-
-    @staticmethod
-    def _prepare(county, step):
-        if step[0] != "load":
-            return Scenario._prepare(county, step)
-        _, kind, rows = step
-        path = os.path.join(os.path.dirname(county.data), "rows.csv")
-        with open(path, "w", newline="", encoding="utf-8") as f:
-            table = csv.DictWriter(f, list(rows[0]))
-            table.writeheader()
-            table.writerows(rows)
-        county.run("import", kind, path, "--clock", "2019-05-02T08:00:00+08:00")
+    LOADED = "2019-05-02T08:00:00+08:00"   # after the sample county's own imports, which are of 2019-03-01
 
     def county_says(self, name):
         return self.status(COUNTY)["county"][name]
