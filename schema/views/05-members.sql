@@ -19,32 +19,32 @@ WITH quarter(key, day) AS MATERIALIZED (
   SELECT 'q2', date(today(), 'start of month',
                     '-' || ((strftime('%m', today()) - 1) % 3 + 3) || ' months', '-1 day')),
 home AS MATERIALIZED (
-  SELECT c.subject, e.place, e.doc ->> '$.poverty_status' AS status
-    FROM changed c CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
+  SELECT c.subject, e.place, e.doc ->> '$.poverty_status' AS status, d.grown
+    FROM (SELECT date(today(), '-17 years') AS grown) d CROSS JOIN changed c
+    CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject
    WHERE e.gone = '' AND substr(c.subject, 14) <> '00-0000'),
--- bodies are taken apart only where they may say what is looked for
-said AS MATERIALIZED (
-  SELECT p.id, r.hlc, r.author = 'zoufang' AS imported,
-         CASE WHEN mentions(r.body, 'leave') AND r.body ->> '$.data.op' = 'leave' THEN r.hlc END AS leave,
-         mentions(unsealed(r.body), 'care') AND json_array_length(unsealed(r.body), '$.data.set.care') > 0 AS cared,
-         mentions(r.body, 'false') AND r.body ->> '$.data.set.insured' = 0 AS uninsured
-    FROM home h CROSS JOIN entity p
-      ON p.kind = 'person' AND p.id > h.subject || '-' AND p.id < h.subject || '.'
-    CROSS JOIN stored_record r ON r.subject = p.id AND r.form = 'person.facts'
-   WHERE p.gone = ''),
-told AS MATERIALIZED (
-  SELECT id, min(hlc) AS since, max(imported) AS imported, max(leave) AS leave, max(cared) AS cared,
-         max(uninsured) AS uninsured
-    FROM said GROUP BY id),
-person AS MATERIALIZED (
-  SELECT h.subject, p.id, unsealed(p.doc) ->> '$.birth' AS birth, t.since,
-         CASE WHEN coalesce(p.doc ->> '$.status', 'current') = 'left' THEN coalesce(t.leave, 0) END AS gone,
-         p.doc ->> '$.relocated' AS relocated, json_array_length(p.doc, '$.care') > 0 AS care,
-         t.cared, t.uninsured, t.imported
-    FROM home h CROSS JOIN entity p
-      ON p.kind = 'person' AND p.id > h.subject || '-' AND p.id < h.subject || '.'
-    LEFT JOIN told t ON t.id = p.id
-   WHERE p.gone = ''),
+-- in the order of their ids, as the entities stand; bodies and documents are taken apart only where they
+-- may say what is looked for
+family AS MATERIALIZED (
+  SELECT h.subject, h.place, (
+      SELECT count(*) FROM entity p
+       WHERE p.kind = 'person' AND p.id > h.subject || '-' AND p.id < h.subject || '.' AND p.gone = ''
+         AND NOT (mentions(p.doc, 'left') AND p.doc ->> '$.status' IS 'left')) AS persons, (
+      SELECT '[' || group_concat(person, ',') || ']' FROM (
+        SELECT json_object('id', p.id, 'birth', unsealed(p.doc) ->> '$.birth', 'since', min(r.hlc),
+                 'left', CASE WHEN mentions(p.doc, 'left') AND p.doc ->> '$.status' = 'left' THEN coalesce(max(
+                   CASE WHEN mentions(r.body, 'leave') AND r.body ->> '$.data.op' = 'leave' THEN r.hlc END), 0) END,
+                 'relocated', mentions(p.doc, 'relocated') AND coalesce(p.doc ->> '$.relocated', 0),
+                 'care', mentions(p.doc, 'care') AND coalesce(json_array_length(p.doc, '$.care') > 0, 0),
+                 'cared', coalesce(max(mentions(unsealed(r.body), 'care')
+                   AND json_array_length(unsealed(r.body), '$.data.set.care') > 0), 0),
+                 'uninsured', coalesce(max(mentions(r.body, 'false') AND r.body ->> '$.data.set.insured' = 0), 0),
+                 'imported', coalesce(max(r.author = 'zoufang'), 0),
+                 'young', iif(unsealed(p.doc) ->> '$.birth' <= h.grown, 0, 1)) AS person
+          FROM entity p LEFT JOIN stored_record r ON r.subject = p.id AND r.form = 'person.facts'
+         WHERE p.kind = 'person' AND p.id > h.subject || '-' AND p.id < h.subject || '.' AND p.gone = ''
+         GROUP BY p.id)) AS doc
+    FROM home h),
 asked AS MATERIALIZED (
   SELECT h.subject, id_text(r.id) AS key, hlc_day(r.hlc) AS day, r.hlc
     FROM home h CROSS JOIN stored_record r ON r.subject = h.subject AND r.form = 'exit.step'
@@ -52,18 +52,9 @@ asked AS MATERIALIZED (
   UNION ALL
   SELECT h.subject, q.key, q.day, (((unixepoch(q.day, '+1 day') - 28800) * 1000) << 16) - 1
     FROM home h CROSS JOIN quarter q WHERE h.status IN ('not_exited', 'planned_exit', 'returned'))
-SELECT h.subject, 'population' AS name, h.place,
-       (SELECT count(*) FROM person m WHERE m.subject = h.subject AND m.gone IS NULL) AS num,
-       1 AS den, '{}' AS doc
-  FROM home h
+SELECT subject, 'population' AS name, place, persons AS num, 1 AS den, '{}' AS doc FROM family
 UNION ALL
-SELECT subject, 'members', NULL, NULL, NULL,
-       json_group_array(json_object('id', id, 'birth', birth, 'since', since,
-                 'left', gone, 'relocated', iif(relocated, 1, 0), 'care', iif(care, 1, 0),
-                 'cared', coalesce(cared, 0), 'uninsured', coalesce(uninsured, 0),
-                 'imported', coalesce(imported, 0),
-                 'young', iif(birth <= date(today(), '-17 years'), 0, 1)))
-  FROM (SELECT * FROM person ORDER BY subject, id) GROUP BY subject
+SELECT subject, 'members', NULL, NULL, NULL, doc FROM family WHERE doc IS NOT NULL
 UNION ALL
 SELECT a.subject, 'instants', NULL, NULL, NULL,
        (SELECT json_group_array(json_object('key', key, 'day', day, 'hlc', hlc))

@@ -76,23 +76,25 @@ bearer AS MATERIALIZED (
                                    WHERE r.subject = a.id AND r.form = 'person.facts')) AS day
             FROM said a WHERE a.id_no <> '' ORDER BY a.id, a.n)
    GROUP BY subject, id, id_no),
--- too young until a birthday, too old from one
+-- too young until a birthday, too old from one, where the year leaves it open at all
 age AS MATERIALIZED (
-  SELECT a.subject, a.id, a.n, a.rid, a.day, a.until,
-         date(a.birth, '+' || max(
-           CASE a.student WHEN 'preschool' THEN 2 WHEN 'primary' THEN 5 WHEN 'junior' THEN 10
-                WHEN 'senior' THEN 13 WHEN 'vocational' THEN 13 WHEN 'higher' THEN 15 ELSE 0 END,
-           CASE a.relation WHEN 'spouse' THEN 16 WHEN 'child_spouse' THEN 16 WHEN 'parent' THEN 26
-                WHEN 'grandparent' THEN 40 ELSE 0 END, iif(a.works, 16, 0)) || ' years') AS young,
-         date(a.birth, '+' || (CASE a.student WHEN 'preschool' THEN 9 WHEN 'primary' THEN 17
+  SELECT subject, id, n, rid, day, until, beside_head, date(birth, '+' || least || ' years') AS young,
+         date(birth, '+' || (CASE student WHEN 'preschool' THEN 9 WHEN 'primary' THEN 17
            WHEN 'junior' THEN 21 WHEN 'senior' THEN 26 WHEN 'vocational' THEN 31
-           WHEN 'higher' THEN 46 ELSE 200 END) || ' years') AS old,
-         CASE a.relation WHEN 'child' THEN a.birth <= h.birth
-              WHEN 'grandchild' THEN a.birth <= date(h.birth, '+20 years')
-              WHEN 'parent' THEN a.birth >= h.birth
-              WHEN 'grandparent' THEN a.birth >= date(h.birth, '-20 years') END AS beside_head
-    FROM said a LEFT JOIN head h ON h.subject = a.subject
-   WHERE a.here),
+           WHEN 'higher' THEN 46 ELSE 200 END) || ' years') AS old
+    FROM (
+      SELECT a.*, max(
+               CASE a.student WHEN 'preschool' THEN 2 WHEN 'primary' THEN 5 WHEN 'junior' THEN 10
+                    WHEN 'senior' THEN 13 WHEN 'vocational' THEN 13 WHEN 'higher' THEN 15 ELSE 0 END,
+               CASE a.relation WHEN 'spouse' THEN 16 WHEN 'child_spouse' THEN 16 WHEN 'parent' THEN 26
+                    WHEN 'grandparent' THEN 40 ELSE 0 END, iif(a.works, 16, 0)) AS least,
+             CASE a.relation WHEN 'child' THEN a.birth <= h.birth
+                  WHEN 'grandchild' THEN a.birth <= date(h.birth, '+20 years')
+                  WHEN 'parent' THEN a.birth >= h.birth
+                  WHEN 'grandparent' THEN a.birth >= date(h.birth, '-20 years') END AS beside_head
+        FROM said a LEFT JOIN head h ON h.subject = a.subject
+       WHERE a.here)
+   WHERE substr(birth, 1, 4) + least >= substr(coalesce(day, '2014'), 1, 4) + 0 OR student IS NOT NULL OR beside_head),
 own AS MATERIALIZED (
   SELECT subject, subject AS id, 1 AS n, NULL AS rid, NULL AS day, '9999' AS until, doc FROM home WHERE NOT edited
   UNION ALL
@@ -142,8 +144,8 @@ island AS (
       FROM span)),
 -- the number of heads, where it may not be one
 odd AS MATERIALIZED (
-  SELECT q.subject FROM person q LEFT JOIN head h ON h.subject = q.subject GROUP BY q.subject
-  HAVING max(q.edited) OR max(h.n) IS NOT 1),
+  SELECT h.subject FROM home h LEFT JOIN head d ON d.subject = h.subject
+   WHERE d.n IS NOT 1 OR (h.hot AND EXISTS (SELECT 1 FROM person q WHERE q.subject = h.subject AND q.edited))),
 turn AS (
   SELECT subject, hlc, max(rid) AS rid, sum(sum(head)) OVER w AS heads, sum(sum(here)) OVER w AS people
     FROM (
