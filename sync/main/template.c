@@ -47,14 +47,17 @@ static void take_line(const char *text, struct tag *t) {
 
 /* The next tag from p on; false at the end and on failure. */
 static bool next_tag(const struct job *j, const char *p, struct tag *ret) {
-    ret->begin = strstr(p, "{{");
+    *ret = (struct tag){.begin = strstr(p, "{{")};
     if (!ret->begin)
         return false;
     const char *name = ret->begin + 2;
     const char *end = strstr(name, "}}");
-    ret->kind = strchr("#?^/+", *name) ? *name++ : '\0';
-    if (!end || end < name || end - name >= NAME_SIZE)
-        return fail(j, ret->begin, "a tag has no end");
+    if (*name && strchr("#?^/+", *name))
+        ret->kind = *name++;
+    if (!end || end < name || end - name >= NAME_SIZE) {
+        fail(j, ret->begin, "a tag has no end");
+        return false;
+    }
     snprintf(ret->name, sizeof ret->name, "%.*s", (int)(end - name), name);
     ret->end = end + 2;
     if (ret->kind && ret->kind != '+')
