@@ -92,6 +92,14 @@ CREATE TABLE retained(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX retained_unsent ON retained(due_ms) WHERE sent = 0;
 
+-- What everything was derived with: kind 'file', a rule, view or status file and the hash of its text
+-- ('' = not yet); 'row' and 'rule', the names of what files made at a level. What no file makes any
+-- more is taken back (derive_changes.c).
+CREATE TABLE derived(
+  kind TEXT NOT NULL, name TEXT NOT NULL, level TEXT NOT NULL, hash TEXT NOT NULL,
+  PRIMARY KEY(kind, name, level)
+) STRICT, WITHOUT ROWID;
+
 -- Subjects whose derived state is out of date; forms = mask of the forms that touched them. At the
 -- levels scope and all '' only; at the level held '', a record, or a cadre (held.c); at the level param
 -- a parameter that changed, forms = 1, or 2 while what reads it is being derived.

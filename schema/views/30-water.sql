@@ -1,6 +1,6 @@
 -- view: water
 -- level: household
--- forms: hh.facts person.facts exit.step inspect.water
+-- forms: register.cadre hh.facts person.facts exit.step inspect.water
 -- reads: population instants
 -- names: check.water water.assessed water.safe water.left
 -- keeps: water at.water

@@ -1,6 +1,6 @@
 -- view: finding
 -- level: finding
--- forms: finding.report house.work lookback.relocation inspect.env_village project.step rectify.report verify.lookback register.cadre register.unit
+-- forms: register.division village.survey finding.report house.work lookback.relocation inspect.env_village project.step rectify.report verify.lookback register.cadre register.unit
 -- opened-by: finding.report house.work lookback.relocation inspect.env_village project.step
 -- names: finding find.found find.rectified find.reopened find.tour find.sev.high find.sev.mid find.sev.low
 -- keeps: finding.loop find.high_open find.patrol

@@ -205,7 +205,7 @@ bool core_reload(struct core *c, struct err *e) {
 bool core_begin(struct core *c, struct err *e) {
     c->authority_changed = false;
     c->everybody_changed = false;
-    c->register_changed = false;
+    c->register_forms = 0;
     if (!store_begin(c->store, e))
         return false;
     if (store_changed_elsewhere(c->store)) {
@@ -228,8 +228,8 @@ bool core_commit(struct core *c, struct err *e) {
         store_dirty(c->store, "scope", "", 1);
     if (c->everybody_changed)
         store_dirty(c->store, "held", "", 1);
-    if (c->register_changed)
-        store_dirty(c->store, "all", "", 1);
+    if (c->register_forms)
+        store_dirty(c->store, "all", "", c->register_forms);
     if (store_commit(c->store, e))
         return true;
     authority_forget(c->authority);

@@ -26,7 +26,7 @@ struct core {
     struct strmap mentioned; /* households that exist; a bounded memory */
     bool authority_changed;  /* in this transaction */
     bool everybody_changed;  /* not only that of cadres whom core_authority_changed named */
-    bool register_changed;   /* and besides: cadres, units or divisions */
+    int64_t register_forms;  /* and besides those of cadres, units or divisions that came: a mask */
     bool any_awaited;        /* some record is awaited that has not come */
 };
 

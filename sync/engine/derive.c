@@ -230,8 +230,10 @@ bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct e
         return false;
     derive_slice(d, subjects_max);
     *ret_more = derive_ask(d, "dirty_any") != 0;
-    if (!*ret_more)
+    if (!*ret_more) {
         derive_do(d, "params_done");
+        derive_files_done(d);
+    }
     return store_commit(d->store, e);
 }
 
@@ -279,25 +281,51 @@ static bool mark_entities(struct derive *d, const struct level *level, int64_t f
     return true;
 }
 
-/* Of entities, of which there are many, only for the files that ask for one of the forms. */
-static bool mark(struct derive *d, int64_t forms, struct err *e) {
-    if (!store_begin(d->store, e))
-        return false;
+static bool is_asked(const struct derive *d, const struct level *level, int64_t forms) {
+    for (size_t i = 0; i < d->file_count; i++) {
+        if (d->files[i].level == level && d->files[i].forms & forms)
+            return true;
+    }
+    return false;
+}
+
+/* Of entities, of which there are many, only for the files that ask for one of the forms; in
+ * several transactions, or in the one that is open. */
+static bool mark_every(struct derive *d, int64_t forms, bool commits, struct err *e) {
     mark_levels(d);
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
         char after[64] = "";
-        if (level_table[i].source != LEVEL_OF_ENTITIES)
+        const struct level *level = &level_table[i];
+        if (level->source != LEVEL_OF_ENTITIES || !is_asked(d, level, forms))
             continue;
-        while (mark_entities(d, &level_table[i], forms, after)) {
-            if (!store_commit(d->store, e) || !store_begin(d->store, e))
+        while (!store_failed(d->store) && mark_entities(d, level, forms, after)) {
+            if (commits && (!store_commit(d->store, e) || !store_begin(d->store, e)))
                 return false;
         }
     }
-    return store_commit(d->store, e);
+    return true;
+}
+
+static bool mark(struct derive *d, int64_t forms, struct err *e) {
+    return store_begin(d->store, e) && mark_every(d, forms, true, e) && store_commit(d->store, e);
+}
+
+bool derive_mark_forms(struct derive *d, int64_t forms, struct err *e) {
+    bool ok = mark(d, forms, e);
+    if (forms >> DERIVE_ALL_FORMS_BIT & 1)
+        d->files_marked = ok;
+    return ok;
 }
 
 bool derive_mark_all(struct derive *d, struct err *e) {
-    return mark(d, (int64_t)1 << DERIVE_ALL_FORMS_BIT, e);
+    return derive_mark_forms(d, (int64_t)1 << DERIVE_ALL_FORMS_BIT, e);
+}
+
+bool derive_mark_files(struct derive *d, struct err *e) {
+    if (!d->files_changed)
+        return true;
+    d->files_marked = mark(d, d->file_bit, e);
+    return d->files_marked;
 }
 
 bool derive_mark_day(struct derive *d, struct err *e) {
@@ -345,13 +373,7 @@ bool derive_check(struct derive *d, FILE *report, bool *ret_same, struct err *e)
     while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
         ;
     derive_script(d, "check_keep");
-    mark_levels(d);
-    for (size_t i = 0; i < LEVEL_COUNT; i++) {
-        char after[64] = "";
-        while (level_table[i].source == LEVEL_OF_ENTITIES && !store_failed(d->store) &&
-               mark_entities(d, &level_table[i], (int64_t)1 << DERIVE_ALL_FORMS_BIT, after))
-            ;
-    }
+    mark_every(d, (int64_t)1 << DERIVE_ALL_FORMS_BIT, false, e);
     while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
         ;
     *ret_same = !store_failed(d->store) && report_differences(d, report);

@@ -15,7 +15,7 @@
 #include <stdio.h>
 
 #define DERIVE_SLICE_MAX 256    /* subjects that a caller should ask of one step */
-#define DERIVE_FILES_MAX 128    /* rules, views and status files together */
+#define DERIVE_FILES_MAX 160    /* rules, views and status files together */
 #define DERIVE_ALL_FORMS_BIT 62 /* in dirty.forms: ask every file */
 
 struct derive;
@@ -33,14 +33,20 @@ void derive_destroy(struct derive *d);
 bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct err *e);
 
 /* Marks every finding, household, village, township and the county as out of date for all files:
- * when files or the register changed. In transactions of its own. */
+ * after a restore, say. In transactions of its own. */
 bool derive_mark_all(struct derive *d, struct err *e);
+/* The same, but households only for the files that ask for one of the forms (a mask). */
+bool derive_mark_forms(struct derive *d, int64_t forms, struct err *e);
 /* The same, but households only for the files that ask for today() and the rules: once a day (the
  * caller keeps meta `derive.day`). */
 bool derive_mark_day(struct derive *d, struct err *e);
-/* The same, but households only for the files that may read a parameter named at the level `param` of
- * `dirty` (a rule also by its folds). Until everything is derived, such a row stays, with forms = 2. */
+/* The same, but households only for the files that may read a parameter named at the level `param`
+ * of `dirty` (a rule also by its folds). Until everything is derived, such a row stays, with
+ * forms = 2. */
 bool derive_mark_params(struct derive *d, struct err *e);
+/* The same, but households only for the files that changed since everything was derived, and for
+ * what files that are gone had made; nothing if none did. */
+bool derive_mark_files(struct derive *d, struct err *e);
 
 /* Steps until nothing is dirty. progress (may be NULL) gets how many subjects are done and how
  * many there were. */

@@ -75,6 +75,54 @@ SELECT id FROM dirty WHERE level = 'param';
 -- name: params_done
 DELETE FROM dirty WHERE level = 'param' AND forms = 2;
 
+-- ---------------------------------------------------------------- what everything was derived with
+
+-- name: derived_same
+SELECT 1 FROM derived WHERE kind = 'file' AND name = ?1 AND hash = ?2;
+
+-- name: derived_differs
+INSERT INTO derived(kind, name, level, hash) VALUES('file', ?1, '', '')
+  ON CONFLICT(kind, name, level) DO UPDATE SET hash = '';
+
+-- name: derived_files
+SELECT name FROM derived WHERE kind = 'file';
+
+-- name: derived_lost
+UPDATE derived SET hash = '' WHERE kind = 'file' AND name = ?1;
+
+-- ?1, ?2: the indexes of the set's files.
+-- name: derived_rows
+INSERT OR IGNORE INTO derived(kind, name, level, hash)
+  SELECT 'row', name, level, '' FROM temp.view_name
+    WHERE file BETWEEN ?1 AND ?2 AND use IN (0, 1, 3);
+
+-- name: derived_rule
+INSERT OR IGNORE INTO derived(kind, name, level, hash) VALUES('rule', ?1, ?2, '');
+
+-- Names that no file of the set makes any more: rows, by level.
+-- name: derived_orphan_rows
+SELECT d.name FROM derived d
+  WHERE d.kind = 'row' AND d.level = ?3 AND NOT EXISTS (
+    SELECT 1 FROM temp.view_name n WHERE n.file BETWEEN ?1 AND ?2 AND n.use IN (0, 1, 3)
+       AND n.name = d.name AND n.level = d.level);
+
+-- name: derived_rules
+SELECT name, level FROM derived WHERE kind = 'rule';
+
+-- Of the stand-in ?1, a file of the level ?2.
+-- name: derived_forget_rows
+DELETE FROM derived WHERE kind = 'row' AND level = ?2
+  AND name IN (SELECT name FROM temp.view_name WHERE file = ?1);
+
+-- name: derived_forget_rule
+DELETE FROM derived WHERE kind = 'rule' AND name = ?1 AND level = ?2;
+
+-- name: derived_file
+UPDATE derived SET hash = ?2 WHERE kind = 'file' AND name = ?1;
+
+-- name: derived_forget_files
+DELETE FROM derived WHERE kind = 'file' AND hash = '';
+
 -- name: slice_clear
 DELETE FROM temp.slice;
 

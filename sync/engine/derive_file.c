@@ -139,10 +139,13 @@ static void note_day(const struct derive *d, struct derive_file *f, const char *
 static bool note_bits(struct derive *d, struct err *e) {
     int64_t today = form_bit(d, "today");
     int64_t param = form_bit(d, "param");
-    if (today >= DERIVE_ALL_FORMS_BIT || param >= DERIVE_ALL_FORMS_BIT)
+    int64_t file = form_bit(d, "file");
+    if (today >= DERIVE_ALL_FORMS_BIT || param >= DERIVE_ALL_FORMS_BIT ||
+        file >= DERIVE_ALL_FORMS_BIT)
         return err_set(e, ERR_LIMIT, "more than %d forms", DERIVE_ALL_FORMS_BIT);
     d->today_bit = (int64_t)1 << today;
     d->param_bit = (int64_t)1 << param;
+    d->file_bit = (int64_t)1 << file;
     return true;
 }
 
@@ -417,19 +420,28 @@ static bool identify(struct derive_file *f, const char *sql, struct err *e) {
                    f->path);
 }
 
-static bool load_file(struct derive *d, const char *dir, const char *folder, const char *name,
-                      struct err *e) {
+bool derive_file_add(struct derive *d, const char *path, const char *sql, struct err *e) {
     if (d->file_count == DERIVE_FILES_MAX)
-        return err_set(e, ERR_LIMIT, "%s: more than %d files", folder, DERIVE_FILES_MAX);
+        return err_set(e, ERR_LIMIT, "%s: more than %d files", path, DERIVE_FILES_MAX);
     struct derive_file *f = &d->files[d->file_count];
+    unsigned char digest[SHA256_SIZE];
     memset(f, 0, sizeof *f);
     f->index = d->first_index + (int)d->file_count++;
-    if (snprintf(f->path, sizeof f->path, "%s/%s", folder, name) >= (int)sizeof f->path)
-        return err_set(e, ERR_LIMIT, "%s/%s: name too long", folder, name);
+    if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path)
+        return err_set(e, ERR_LIMIT, "%s: name too long", path);
+    sha256(sql, strlen(sql), digest);
+    hex_encode(digest, sizeof digest, f->hash);
+    return identify(f, sql, e) && read_headers(d, f, sql, e) && compile(d, f, sql, e);
+}
+
+static bool load_file(struct derive *d, const char *dir, const char *folder, const char *name,
+                      struct err *e) {
+    char file[512];
     char path[1024];
-    snprintf(path, sizeof path, "%s/%s", dir, f->path);
+    snprintf(file, sizeof file, "%s/%s", folder, name);
+    snprintf(path, sizeof path, "%s/%s", dir, file);
     char *sql = read_file(path, e);
-    bool ok = sql && identify(f, sql, e) && read_headers(d, f, sql, e) && compile(d, f, sql, e);
+    bool ok = sql && derive_file_add(d, file, sql, e);
     free(sql);
     return ok;
 }
@@ -482,6 +494,8 @@ bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e) 
     d->first_index = (int)derive_ask(d, "view_name_next");
     if (!note_bits(d, e) || !load_folder(d, schema_dir, "views", e) ||
         !load_folder(d, schema_dir, "rules", e) || !load_folder(d, schema_dir, "status", e))
+        return false;
+    if (!derive_note_files(d, e))
         return false;
     derive_script(d, "names_refill");
     join_parts(d);

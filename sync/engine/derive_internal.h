@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "derive.h"
+#include "hash.h"
 #include "level.h"
 #include "statements.h"
 
@@ -12,16 +13,19 @@ enum derive_kind { DERIVE_VIEW, DERIVE_RULE, DERIVE_STATUS, DERIVE_HEAD, DERIVE_
 /* One SQL file. */
 struct derive_file {
     enum derive_kind kind;
-    int index;                 /* names the file in temp.view_name */
-    char path[128];            /* "rules/T-H2.sql" */
-    char name[64];             /* "T-H2" */
-    const struct level *level; /* of views and rules */
-    int64_t forms;             /* mask */
-    bool reads;                /* names ledger rows whose change asks it too */
-    bool document;             /* makes rows named like its level, which are documents */
-    bool marks;                /* makes rows named marks.*, which make subjects dirty */
-    bool continued;            /* a later file is another part of the rule at this level */
-    char *sql;                 /* as prepared */
+    int index;                  /* names the file in temp.view_name */
+    char path[128];             /* "rules/T-H2.sql" */
+    char name[64];              /* "T-H2" */
+    const struct level *level;  /* of views and rules */
+    int64_t forms;              /* mask */
+    bool reads;                 /* names ledger rows whose change asks it too */
+    bool document;              /* makes rows named like its level, which are documents */
+    bool marks;                 /* makes rows named marks.*, which make subjects dirty */
+    char hash[SHA256_HEX_SIZE]; /* of its text */
+    bool changed;               /* since everything was derived */
+    bool gone;                  /* stands in for files that are gone: makes nothing */
+    bool continued;             /* a later file is another part of the rule at this level */
+    char *sql;                  /* as prepared */
     sqlite3_stmt *stmt;
 };
 
@@ -44,6 +48,9 @@ struct derive {
     int64_t counts_bit; /* of the pseudo-form `indicator`; 0: no file names it */
     int64_t today_bit;  /* of the pseudo-form `today`: a new day has begun */
     int64_t param_bit;  /* of the pseudo-form `param`: a parameter changed */
+    int64_t file_bit;   /* of the pseudo-form `file`: the file itself changed */
+    bool files_changed; /* since everything was derived */
+    bool files_marked;  /* every subject for them */
 };
 
 /* Statements of derive.sql. */
@@ -54,6 +61,15 @@ void derive_script(struct derive *d, const char *name); /* several statements, n
 
 /* Loads every file below schema_dir. */
 bool derive_files_load(struct derive *d, const char *schema_dir, struct err *e);
+
+/* Adds a file of this text; its path is for messages. */
+bool derive_file_add(struct derive *d, const char *path, const char *sql, struct err *e);
+
+/* Finds out which files changed since everything was derived (table `derived`), and has them and
+ * what stands in for those that are gone asked for the pseudo-form `file`. In a transaction. */
+bool derive_note_files(struct derive *d, struct err *e);
+/* Everything is derived: writes down with what. */
+void derive_files_done(struct derive *d);
 
 /* Has the files that read a parameter which changed asked for the pseudo-form `param`. */
 void derive_note_params(struct derive *d);

@@ -85,7 +85,7 @@ static void settle_check_names(struct derive *d, const struct level *level) {
         return;
     if (*store_meta(d->store, META_CHECKS)) {
         do_of_level(d, "checks_forget", level);
-        store_dirty(d->store, "all", "", 1);
+        store_dirty(d->store, "all", "", (int64_t)1 << DERIVE_ALL_FORMS_BIT);
     }
     store_set_meta(d->store, META_CHECKS, d->check_names);
 }

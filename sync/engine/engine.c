@@ -287,7 +287,8 @@ static bool open_parts(struct engine *g, struct err *e) {
     if (!g->decode_run || !engine_pull_open(g, e))
         return false;
     g->pipeline = (struct pipeline){g->core, receipts_create(g->core), o->metrics};
-    return engine_new_day(g, e) && engine_retain_due(g, e) && engine_retain_catalog(g, e);
+    return derive_mark_files(g->derive, e) && engine_new_day(g, e) && engine_retain_due(g, e) &&
+           engine_retain_catalog(g, e);
 }
 
 struct engine *engine_create(const struct engine_options *options, struct err *e) {

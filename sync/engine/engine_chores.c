@@ -15,13 +15,13 @@
 
 /* ---------------------------------------------------------------- authority that changed */
 
-/* Takes a row off `dirty`; true if it was there. */
-static bool take_dirty(struct engine *g, const char *level) {
+/* Takes a row off `dirty`: its mask; 0 if it was not there. */
+static int64_t take_dirty(struct engine *g, const char *level) {
     sqlite3_stmt *q = store_query(g->core->store, "dirty_take");
     q_text(q, 1, level);
-    bool found = q_row(g->core->store, q);
+    int64_t forms = q_row(g->core->store, q) ? sqlite3_column_int64(q, 0) : 0;
     q_end(q);
-    return found;
+    return forms;
 }
 
 /* A phone whose scope changed learns it from an empty page (protocol §8). */
@@ -46,12 +46,13 @@ static void tell_device(void *ctx, const char *device) {
     g->access_stale = true;
 }
 
-static bool is_dirty(struct engine *g, const char *level) {
+/* The mask of a row of `dirty`; 0 if it is not there. */
+static int64_t dirty_forms(struct engine *g, const char *level) {
     sqlite3_stmt *q = store_query(g->core->store, "dirty_has");
     q_text(q, 1, level);
-    bool found = q_row(g->core->store, q);
+    int64_t forms = q_row(g->core->store, q) ? sqlite3_column_int64(q, 0) : 0;
     q_end(q);
-    return found;
+    return forms;
 }
 
 static bool anything_dirty(struct engine *g) {
@@ -61,9 +62,9 @@ static bool anything_dirty(struct engine *g) {
     return found;
 }
 
-/* The row goes only when everything is marked: after a crash in between it is done again. */
-static bool derive_everything(struct engine *g, struct err *e) {
-    if (!derive_mark_all(g->derive, e) || !store_begin(g->core->store, e))
+/* The row goes only when all subjects are marked: after a crash in between it is done again. */
+static bool derive_again(struct engine *g, int64_t forms, struct err *e) {
+    if (!derive_mark_forms(g->derive, forms, e) || !store_begin(g->core->store, e))
         return false;
     take_dirty(g, "all");
     return store_commit(g->core->store, e);
@@ -93,7 +94,7 @@ static void settle_authority(struct engine *g) {
     struct err e = {0};
     if (!anything_dirty(g) || !core_begin(g->core, &e))
         return;
-    bool everything = is_dirty(g, "all");
+    int64_t again = dirty_forms(g, "all");
     bool params = params_changed(g);
     if (take_dirty(g, "scope"))
         scope_refresh_all(g->core, tell_device, g);
@@ -106,8 +107,8 @@ static void settle_authority(struct engine *g) {
     }
     g->outbox_more = true;
     g->derive_more = true;
-    if (everything && !derive_everything(g, &e))
-        log_line(LOG_ERROR, "derivation of everything: %s", e.msg);
+    if (again && !derive_again(g, again, &e))
+        log_line(LOG_ERROR, "derivation after the register changed: %s", e.msg);
     if (params && !derive_params(g, &e))
         log_line(LOG_ERROR, "derivation after a parameter changed: %s", e.msg);
 }
@@ -175,7 +176,7 @@ static bool swap_catalog(struct engine *g, struct err *e) {
     g->pull_reload = true;
     pthread_mutex_unlock(&g->lock);
     return g->decode_run && feed_reload(g->feed, e) && engine_retain_catalog(g, e) &&
-           derive_mark_all(derive, e);
+           derive_mark_files(derive, e);
 }
 
 /* New forms, rules and views, all of them or none. The decode thread is kept out meanwhile. */

@@ -139,12 +139,13 @@ static void settle_assignments(struct core *c, const char *target) {
 }
 
 /* Entities that decide what others may do. */
-static void settle_authority(struct core *c, const char *kind, const char *subject) {
+static void settle_authority(struct core *c, const struct form *form, const char *kind,
+                             const char *subject) {
     if (strcmp(kind, "assignment") == 0) {
         settle_assignments(c, subject);
     } else if (strcmp(kind, "cadre") == 0 || strcmp(kind, "division") == 0 ||
                strcmp(kind, "unit") == 0) {
-        c->register_changed = true;
+        c->register_forms |= core_form_mask(c, form);
         core_authority_changed(c, "");
     }
 }
@@ -159,7 +160,7 @@ static void write_facts(struct core *c, const struct record *r, int64_t rec, con
     while (form_next_part(r->form, r->subject, json_object_get(r->json, "data"), &pos, &part)) {
         facts_write(c, r, rec, place, &part);
         *ret_own = *ret_own || strcmp(part.id, r->subject) == 0;
-        settle_authority(c, part.entity, facts_about(&r->place, r->subject));
+        settle_authority(c, r->form, part.entity, facts_about(&r->place, r->subject));
     }
 }
 
@@ -209,7 +210,7 @@ static void effect_changed(struct core *c, const struct logged *r) {
     while (form_next_part(r->form, r->subject, json_object_get(body, "data"), &pos, &part)) {
         facts_refold(c, part.entity, part.id, r->place, facts_about(&r->at, r->subject),
                      facts_mask(part.facts, part.count));
-        settle_authority(c, part.entity, facts_about(&r->at, r->subject));
+        settle_authority(c, r->form, part.entity, facts_about(&r->at, r->subject));
     }
     json_decref(body);
 }

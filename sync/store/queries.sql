@@ -285,10 +285,10 @@ SELECT payload FROM retained WHERE topic = ?1 AND payload IS NOT NULL;
 SELECT hlc_day(min(hlc)) FROM record WHERE subject = ?1 AND form = 'register.division' AND outcome = 1;
 
 -- name: dirty_has
-SELECT 1 FROM dirty WHERE level = ?1 AND id = '';
+SELECT forms FROM dirty WHERE level = ?1 AND id = '';
 
 -- name: dirty_take
-DELETE FROM dirty WHERE level = ?1 RETURNING 1;
+DELETE FROM dirty WHERE level = ?1 RETURNING forms;
 
 -- name: dirty_chores
 SELECT 1 FROM dirty WHERE level IN ('scope', 'held', 'all') OR level = 'param' AND forms & 1 LIMIT 1;

@@ -71,6 +71,7 @@ class WorkedExample(unittest.TestCase):
         self.assertIn('"due":"2019-06-14"', out, "two days, as it was set")
         self.assertIn('"flood.safe":{"num":0,"den":1', out)
         self.assertIn('"flood.safe":{"num":1,"den":1', out)
+        self.assertIn("the rule and its tasks are gone", out)
 
 
 if __name__ == "__main__":

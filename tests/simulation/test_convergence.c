@@ -73,12 +73,12 @@ static void commit(struct play *p, const char *what) {
         fail_play(what, e.msg);
 }
 
-static bool take_dirty(struct play *p, const char *level) {
+static int64_t take_dirty(struct play *p, const char *level) {
     sqlite3_stmt *q = store_query(p->core->store, "dirty_take");
     q_text(q, 1, level);
-    bool found = q_row(p->core->store, q);
+    int64_t forms = q_row(p->core->store, q) ? sqlite3_column_int64(q, 0) : 0;
     q_end(q);
-    return found;
+    return forms;
 }
 
 static void ignore_device(void *ctx, const char *device) {
@@ -95,12 +95,12 @@ static bool chores(struct play *p) {
     bool scopes = take_dirty(p, "scope");
     if (scopes)
         scope_refresh_all(p->core, ignore_device, p);
-    bool everything = take_dirty(p, "all");
+    int64_t again = take_dirty(p, "all");
     bool held = pipeline_review_held(&p->pipeline);
     commit(p, "chores");
-    if (everything && !derive_mark_all(p->derive, &e))
-        fail_play("derive_mark_all", e.msg);
-    return scopes || held || everything;
+    if (again && !derive_mark_forms(p->derive, again, &e))
+        fail_play("derive_mark_forms", e.msg);
+    return scopes || held || again;
 }
 
 static void derive_some(struct play *p) {

@@ -694,6 +694,92 @@ Test(derive, rows_mark_subjects_of_other_levels) {
     county_stop(&c);
 }
 
+#define FILE_HEAD(kind, name, more)                                                                \
+    "-- " kind ": " name "\n-- level: household\n-- forms: hh.facts\n" more
+#define FILE_ROW(name, doc) "SELECT subject, '" name "' AS name, " doc " AS doc FROM changed\n"
+#define FILE_TASK                                                                                  \
+    "SELECT subject AS root, subject, substr(subject, 1, 12) AS place, '2019-06-12' AS opened,"    \
+    " '2019-06-20' AS due FROM changed\n"
+
+/* As at a start: what changed is marked. Returns how many households are to be asked. */
+static const char *reload(struct county *c, const char *dir) {
+    derive_destroy(c->derive);
+    c->derive = derive_create(c->store, &c->clock, dir, "340825", &c->err);
+    cr_assert(c->derive, "%s", c->err.msg);
+    cr_assert(derive_mark_files(c->derive, &c->err));
+    return ask(c, "SELECT count(*) FROM dirty WHERE level = 'household'");
+}
+
+static void derive_on(struct county *c) {
+    cr_assert(derive_run(c->derive, NULL, NULL, &c->err), "%s", c->err.msg);
+}
+
+/* Only they are asked, at the next start too and until all is done; what a file that is gone had
+ * made goes with it. */
+Test(derive, files_that_changed_are_asked_again) {
+    struct county c;
+    start_with_d(&c);
+    char dir[128];
+    make_folders(&c, dir);
+    write_text(dir, "views/10-one.sql",
+               FILE_HEAD("view", "one", "-- keeps: one more\n") FILE_ROW("one", "'1'"));
+    write_text(
+        dir, "views/20-two.sql",
+        FILE_HEAD(
+            "view", "two",
+            "-- reads: one\n-- keeps: two\n") "SELECT c.subject, 'two' AS name, coalesce((SELECT "
+                                              "l.doc FROM ledger l WHERE l.subject"
+                                              " = c.subject AND l.view = 'one'), 'none') AS doc "
+                                              "FROM changed c\n");
+    write_text(dir, "views/30-three.sql",
+               FILE_HEAD("view", "three", "-- keeps: three\n") FILE_ROW("three", "'3'"));
+    write_text(dir, "rules/T-X.sql", FILE_HEAD("rule", "T-X", "") FILE_TASK);
+    const char *rows = "SELECT group_concat(view || doc, ' ') FROM (SELECT * FROM ledger"
+                       " WHERE subject = '" HOUSEHOLD "' ORDER BY view)";
+    const char *tasks =
+        "SELECT group_concat(id || gone) FROM (SELECT * FROM task WHERE subject = '" HOUSEHOLD
+        "' AND rule = 'T-X')";
+    eq(reload(&c, dir), "1");
+    derive_on(&c); /* all that the county's own files made is gone */
+    eq(ask(&c, rows), "one1 three3 two1");
+    eq(ask(&c, tasks), "T-X-" HOUSEHOLD "-1");
+    eq(ask(&c, "SELECT count(*) FROM task WHERE gone = '' AND rule <> 'T-X'"), "0");
+    eq(ask(&c, "SELECT count(*) FROM indicator"), "0");
+    eq(ask(&c, "SELECT count(*) FROM derived WHERE kind = 'file' AND hash <> ''"), "4");
+    eq(ask(&c, "SELECT count(*) FROM derived WHERE kind <> 'file'"), "5");
+    eq(reload(&c, dir), "0");
+
+    run_sql(&c, "UPDATE ledger SET doc = 'forged' WHERE view IN ('two', 'three')");
+    write_text(dir, "views/10-one.sql",
+               FILE_HEAD("view", "one", "-- keeps: one\n") FILE_ROW("one", "'4'"));
+    eq(reload(&c, dir), "1");
+    eq(reload(&c, dir), "1"); /* it ended before anything was derived */
+    derive_on(&c);
+    eq(ask(&c, rows), "one4 threeforged two4"); /* two reads it */
+    eq(reload(&c, dir), "0");
+
+    char path[256];
+    snprintf(path, sizeof path, "%s/views/10-one.sql", dir);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/rules/T-X.sql", dir);
+    char other[256];
+    snprintf(other, sizeof other, "%s/rules/T-Y.sql", dir);
+    rename(path, other); /* still the rule T-X */
+    eq(reload(&c, dir), "1");
+    derive_on(&c);
+    eq(ask(&c, rows), "threeforged twonone");
+    eq(ask(&c, tasks), "T-X-" HOUSEHOLD "-1");
+    unlink(other);
+    eq(reload(&c, dir), "1");
+    derive_on(&c);
+    eq(ask(&c, tasks), "T-X-" HOUSEHOLD "-1void");
+    eq(ask(&c, "SELECT group_concat(kind || ' ' || name, ', ') FROM (SELECT * FROM derived ORDER "
+               "BY 1, 2)"),
+       "file views/20-two.sql, file views/30-three.sql, row three, row two");
+    eq(reload(&c, dir), "0");
+    county_stop(&c);
+}
+
 /* The words of a header line of a file. */
 static void words_of(const char *sql, const char *key, char out[2048]) {
     char line[64];
