@@ -37,6 +37,9 @@ def memory(b, o):
     phones = 200 if o.quick else PHONES
     if getattr(b, "crowd", 0) != phones:
         b.write_phones(phones)
+        b.broker.terminate()   # it reads who may connect when it starts
+        b.broker.wait()
+        b.start_broker()
         b.crowd = phones
     data = b.fresh_data()
     s = b.start(b.build + "/zoufang", "serve", "--clock", b.clock, "--data", data)
