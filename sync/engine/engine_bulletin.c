@@ -7,11 +7,13 @@
 #include "log.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RETRY_US 60000000
+#define CACHE_KIB "4000"          /* of SQLite's page cache: pages come from the system's */
 #define STEPS_BETWEEN_LOOKS 10000 /* of SQLite's machine; well below a millisecond */
 
 static int is_stopping(void *arg) {
@@ -25,8 +27,10 @@ static int is_stopping(void *arg) {
 static char *make(struct engine *g, struct err *e) {
     const struct engine_options *o = &g->options;
     struct core *core = core_open(o->dir, o->schema_dir, o->clock, o->rng, e);
-    if (core)
+    if (core) {
+        store_exec(core->store, "PRAGMA cache_size = -" CACHE_KIB);
         sqlite3_progress_handler(store_db(core->store), STEPS_BETWEEN_LOOKS, is_stopping, g);
+    }
     json_t *bulletin = core ? bulletin_make(core, g->bulletin_month, e) : NULL;
     char *text = bulletin_text(bulletin);
     json_decref(bulletin);
@@ -113,6 +117,7 @@ static bool publish(struct engine *g, const char *text) {
 /* What is wrong with the files stays wrong until they are loaded anew. */
 static void finish(struct engine *g) {
     pthread_join(g->bulletin_thread, NULL);
+    malloc_trim(0); /* what its thread used */
     if (g->bulletin_text ? !publish(g, g->bulletin_text) : !g->bulletin_wrong)
         try_later(g);
     free(g->bulletin_text);

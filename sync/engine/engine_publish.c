@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,31 +154,28 @@ static bool is_volatile_topic(const struct engine *g, const char *topic) {
 }
 
 /* Marks every retained topic as sent or not, by what the broker was seen to hold; how many differ.
- */
+ * A row that was passed may change in a scan by topic. */
 static size_t compare_retained(struct engine *g, struct strmap *seen) {
     struct store *s = g->core->store;
     sqlite3_stmt *q = store_query(s, "retained_all");
-    struct strmap wrong = {0};
+    size_t count = 0;
     while (q_row(s, q)) {
         unsigned char digest[SHA256_SIZE];
         const void *payload = sqlite3_column_blob(q, 1);
         size_t size = (size_t)sqlite3_column_bytes(q, 1);
         sha256(payload, size, digest);
         uintptr_t should = size ? (uintptr_t)(hash_head64(digest) | 1) : 0;
-        if ((uintptr_t)strmap_get(seen, q_col(q, 0)) != should)
-            strmap_set(&wrong, q_col(q, 0), g);
-        strmap_set(seen, q_col(q, 0), NULL);
-    }
-    for (size_t i = 0; i < wrong.capacity; i++) {
-        if (!wrong.slots[i].key)
+        uintptr_t is = (uintptr_t)strmap_get(seen, q_col(q, 0));
+        if (is)
+            strmap_set(seen, q_col(q, 0), NULL);
+        if (is == should)
             continue;
-        q = store_query(s, "retained_resend");
-        q_text(q, 1, wrong.slots[i].key);
-        q_int(q, 2, clock_wall_ms(g->options.clock));
-        q_done(s, q);
+        sqlite3_stmt *again = store_query(s, "retained_resend");
+        q_text(again, 1, q_col(q, 0));
+        q_int(again, 2, clock_wall_ms(g->options.clock));
+        q_done(s, again);
+        count++;
     }
-    size_t count = wrong.count;
-    strmap_clear(&wrong, NULL);
     return count;
 }
 
@@ -217,6 +215,7 @@ void engine_reconcile(struct engine *g) {
     else
         log_line(LOG_ERROR, "retained topics could not be compared: %s", e.msg);
     strmap_clear(&seen, NULL);
+    malloc_trim(0); /* a county has many topics, and this is seldom */
 }
 
 /* ---------------------------------------------------------------- catalogue and metrics */

@@ -316,6 +316,7 @@ static bool start(struct server *s, struct err *e) {
     s->engine = engine_create(&o, e);
     if (!s->engine || !prepare(s, e))
         return false;
+    malloc_trim(0); /* what compiling forms and files took */
     if (s->standalone) {
         struct broker_options b = {s->app->dir, s->port, s->app->clock};
         s->broker = broker_start(&b, e);

@@ -268,7 +268,7 @@ DELETE FROM retained WHERE topic = ?1 AND payload IS NULL;
 UPDATE retained SET sent = 0, due_ms = max(due_ms, ?2) WHERE topic = ?1;
 
 -- name: retained_all
-SELECT topic, payload FROM retained;
+SELECT topic, payload FROM retained ORDER BY topic;
 
 -- name: retained_resend
 UPDATE retained SET sent = 0, due_ms = ?2 WHERE topic = ?1;
