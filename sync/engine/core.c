@@ -69,20 +69,24 @@ int64_t core_form_mask(const struct core *c, const struct form *f) {
 
 /* ---------------------------------------------------------------- open and close */
 
-/* The roles with "leads": true. What is wrong with the file, feed_access_load says. */
-static uint32_t load_lead_roles(const struct core *c, const struct form_catalog *catalog) {
+/* The roles with "leads": true. What else is wrong with the file, feed_access_load says. */
+static bool load_lead_roles(const struct core *c, const struct form_catalog *catalog,
+                            uint32_t *ret_mask, struct err *e) {
     char path[sizeof c->schema_dir + 16];
     snprintf(path, sizeof path, "%s/access.json", c->schema_dir);
-    json_t *roles = json_load_file(path, 0, NULL);
+    json_error_t error;
+    json_t *roles = json_load_file(path, 0, &error);
     const char *name;
     json_t *role;
-    uint32_t mask = 0;
+    *ret_mask = 0;
+    if (!roles)
+        return err_set(e, ERR_USAGE, "%s: %s", path, error.text);
     json_object_foreach(roles, name, role) {
         if (json_is_true(json_object_get(role, "leads")))
-            mask |= form_role_bit(catalog, name);
+            *ret_mask |= form_role_bit(catalog, name);
     }
     json_decref(roles);
-    return mask;
+    return true;
 }
 
 /* All of it or nothing: others keep pointers into what was loaded before. */
@@ -90,7 +94,9 @@ static bool load_catalog(struct core *c, struct err *e) {
     struct form_catalog *catalog = form_catalog_load(c->schema_dir, e);
     struct form_run *run = catalog ? form_run_create(catalog, e) : NULL;
     int64_t *masks = run ? load_masks(c->store, catalog, e) : NULL;
-    if (!masks) {
+    uint32_t lead_roles;
+    if (!masks || !load_lead_roles(c, catalog, &lead_roles, e)) {
+        free(masks);
         form_run_destroy(run);
         form_catalog_destroy(catalog);
         return false;
@@ -101,7 +107,7 @@ static bool load_catalog(struct core *c, struct err *e) {
     c->catalog = catalog;
     c->form_run = run;
     c->form_masks = masks;
-    c->lead_roles = load_lead_roles(c, catalog);
+    c->lead_roles = lead_roles;
     return true;
 }
 

@@ -73,6 +73,7 @@ struct derive *derive_create(struct store *store, const struct clock *clock, con
     d->store = store;
     d->clock = clock;
     snprintf(d->county, sizeof d->county, "%s", county6);
+    sha256(derive_sql, strlen(derive_sql), d->program_hash);
     buf_init(&d->text, TEXT_MAX);
     if (!open_files(d, schema_dir, e)) {
         derive_destroy(d);
@@ -322,7 +323,7 @@ bool derive_mark_all(struct derive *d, struct err *e) {
 }
 
 bool derive_mark_files(struct derive *d, struct err *e) {
-    if (!d->files_changed)
+    if (!d->files_changed || d->files_marked)
         return true;
     d->files_marked = mark(d, d->file_bit, e);
     return d->files_marked;
@@ -367,8 +368,23 @@ static bool report_differences(struct derive *d, FILE *report) {
     return same;
 }
 
+/* What a server would mark before it derives: the register, parameters or files changed while none
+ * ran. A mask. */
+static int64_t unmarked(struct derive *d) {
+    int64_t forms = derive_ask(d, "register_forms");
+    sqlite3_stmt *q = derive_q(d, "params_changed");
+    bool params = q_row(d->store, q);
+    q_end(q);
+    if (params)
+        derive_note_params(d);
+    return forms | (params ? d->param_bit : 0) | (d->files_changed ? d->file_bit : 0);
+}
+
 bool derive_check(struct derive *d, FILE *report, bool *ret_same, struct err *e) {
     if (!store_begin(d->store, e))
+        return false;
+    int64_t forms = unmarked(d);
+    if (forms && !mark_every(d, forms, false, e))
         return false;
     while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
         ;

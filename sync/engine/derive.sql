@@ -72,6 +72,10 @@ SELECT EXISTS (SELECT 1 FROM dirty WHERE level IN (SELECT name FROM temp.level))
 -- name: params_changed
 SELECT id FROM dirty WHERE level = 'param';
 
+-- Of everybody's forms, what the register's changes are still to be marked for.
+-- name: register_forms
+SELECT forms FROM dirty WHERE level = 'all';
+
 -- name: params_done
 DELETE FROM dirty WHERE level = 'param' AND forms = 2;
 

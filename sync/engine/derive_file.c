@@ -123,7 +123,10 @@ static bool may_read(const char *sql, const char *param) {
     size_t size = strlen(param);
     for (const char *p = sql; (p = strstr(p, "param("));) {
         p += strlen("param(");
-        if (*p != '\'' || (strncmp(p + 1, param, size) == 0 && p[1 + size] == '\''))
+        size_t named = *p == '\'' ? strcspn(p + 1, "'") : 0;
+        if (named == 0 || p[2 + named] != ')')
+            return true;
+        if (named == size && strncmp(p + 1, param, size) == 0)
             return true;
     }
     return false;
@@ -424,12 +427,15 @@ bool derive_file_add(struct derive *d, const char *path, const char *sql, struct
     if (d->file_count == DERIVE_FILES_MAX)
         return err_set(e, ERR_LIMIT, "%s: more than %d files", path, DERIVE_FILES_MAX);
     struct derive_file *f = &d->files[d->file_count];
+    unsigned char both[2 * SHA256_SIZE];
     unsigned char digest[SHA256_SIZE];
     memset(f, 0, sizeof *f);
     f->index = d->first_index + (int)d->file_count++;
     if (snprintf(f->path, sizeof f->path, "%s", path) >= (int)sizeof f->path)
         return err_set(e, ERR_LIMIT, "%s: name too long", path);
-    sha256(sql, strlen(sql), digest);
+    sha256(sql, strlen(sql), both);
+    memcpy(both + SHA256_SIZE, d->program_hash, SHA256_SIZE);
+    sha256(both, sizeof both, digest);
     hex_encode(digest, sizeof digest, f->hash);
     return identify(f, sql, e) && read_headers(d, f, sql, e) && compile(d, f, sql, e);
 }

@@ -21,7 +21,7 @@ struct derive_file {
     bool reads;                 /* names ledger rows whose change asks it too */
     bool document;              /* makes rows named like its level, which are documents */
     bool marks;                 /* makes rows named marks.*, which make subjects dirty */
-    char hash[SHA256_HEX_SIZE]; /* of its text */
+    char hash[SHA256_HEX_SIZE]; /* of its text, and of the program's */
     bool changed;               /* since everything was derived */
     bool gone;                  /* stands in for files that are gone: makes nothing */
     bool continued;             /* a later file is another part of the rule at this level */
@@ -33,7 +33,8 @@ struct derive {
     struct store *store;
     const struct clock *clock;
     char county[7];
-    char place_after[16]; /* places are taken in turns */
+    unsigned char program_hash[SHA256_SIZE]; /* of derive.sql: another one derives otherwise */
+    char place_after[16];                    /* places are taken in turns */
     struct derive_file files[DERIVE_FILES_MAX];
     size_t file_count;
     int first_index; /* files of another set, being replaced, have others */

@@ -62,12 +62,17 @@ static bool anything_dirty(struct engine *g) {
     return found;
 }
 
-/* The row goes only when all subjects are marked: after a crash in between it is done again. */
+/* The forms go from the row only when all subjects are marked: after a crash in between it is done
+ * again. */
 static bool derive_again(struct engine *g, int64_t forms, struct err *e) {
-    if (!derive_mark_forms(g->derive, forms, e) || !store_begin(g->core->store, e))
+    struct store *s = g->core->store;
+    if (!derive_mark_forms(g->derive, forms, e) || !store_begin(s, e))
         return false;
-    take_dirty(g, "all");
-    return store_commit(g->core->store, e);
+    sqlite3_stmt *q = store_query(s, "dirty_all_marked");
+    q_int(q, 1, forms);
+    q_done(s, q);
+    q_done(s, store_query(s, "dirty_all_drop"));
+    return store_commit(s, e);
 }
 
 static bool note_params(struct engine *g, const char *query, struct err *e) {
@@ -175,8 +180,17 @@ static bool swap_catalog(struct engine *g, struct err *e) {
     pthread_mutex_lock(&g->lock);
     g->pull_reload = true;
     pthread_mutex_unlock(&g->lock);
-    return g->decode_run && feed_reload(g->feed, e) && engine_retain_catalog(g, e) &&
-           derive_mark_files(derive, e);
+    g->catalog_stale = true;
+    return g->decode_run && feed_reload(g->feed, e);
+}
+
+/* What follows from files that were loaded anew; after a failure the next turn tries again. */
+static void settle_files(struct engine *g) {
+    struct err e = {0};
+    if (g->catalog_stale && engine_retain_catalog(g, &e))
+        g->catalog_stale = false;
+    if (!derive_mark_files(g->derive, &e) || g->catalog_stale)
+        log_line(LOG_ERROR, "what follows from the files loaded anew waits: %s", e.msg);
 }
 
 /* New forms, rules and views, all of them or none. The decode thread is kept out meanwhile. */
@@ -197,6 +211,7 @@ static void try_reload(struct engine *g) {
     else
         log_line(LOG_ERROR, "reload refused, what was loaded before stays: %s", e.msg);
     pthread_mutex_unlock(&g->catalog_lock);
+    intake_nudge_pull(&g->intake);
     g->derive_more = true;
 }
 
@@ -226,6 +241,7 @@ void engine_chores(struct engine *g) {
     if (take_up(g))
         engine_publish_server(g, "online");
     try_reload(g);
+    settle_files(g);
     look_elsewhere(g);
     engine_forget_acked(g);
     engine_reconcile(g);

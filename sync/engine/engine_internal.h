@@ -30,8 +30,9 @@ struct engine {
     int64_t outbox_queued;       /* greatest outbox row in the sender's hands */
     int64_t retained_due_ms;     /* position in retained_unsent */
     char retained_topic[TOPIC_SIZE_MAX];
-    bool prune_more;   /* something may be too old */
-    bool access_stale; /* the broker's rules do not say yet what devices may read */
+    bool prune_more;    /* something may be too old */
+    bool catalog_stale; /* not yet among the retained topics as it was loaded */
+    bool access_stale;  /* the broker's rules do not say yet what devices may read */
     int64_t last_access_us;
     int64_t last_derive_us, last_tick_us, last_metrics_us;
     char day[11];

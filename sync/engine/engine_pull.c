@@ -85,8 +85,12 @@ static void catch_up(struct engine *g) {
     bool reload = g->pull_reload;
     g->pull_reload = false;
     pthread_mutex_unlock(&g->lock);
-    if (reload && (!core_reload(g->pull_core, &e) || !feed_reload(g->pull_feed, &e)))
+    if (reload && (!core_reload(g->pull_core, &e) || !feed_reload(g->pull_feed, &e))) {
         log_line(LOG_ERROR, "pulls go on with the old forms: %s", e.msg);
+        pthread_mutex_lock(&g->lock);
+        g->pull_reload = true; /* the next pull tries again */
+        pthread_mutex_unlock(&g->lock);
+    }
     if (store_changed_elsewhere(g->pull_core->store))
         authority_forget(g->pull_core->authority);
 }
@@ -95,7 +99,11 @@ void *engine_pull_thread(void *arg) {
     struct engine *g = arg;
     struct intake_item *item;
     pthread_setname_np(pthread_self(), "pull");
-    while ((item = intake_take_pull(&g->intake))) {
+    while (intake_take_pull(&g->intake, &item)) {
+        if (!item) {
+            catch_up(g);
+            continue;
+        }
         /* A broker that takes slowly holds back pages, not memory. */
         while (!sender_wait_volatile(&g->sender, WAIT_MS) && !intake_closed(&g->intake))
             ;

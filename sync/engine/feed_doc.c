@@ -114,8 +114,11 @@ bool feed_access_load(struct feed_access *access, const struct core *c, struct e
     char path[sizeof c->schema_dir + 16];
     snprintf(path, sizeof path, "%s/access.json", c->schema_dir);
     json_t *roles = read_roles(path, e);
-    if (!roles)
+    bool ok = roles != NULL;
+    if (!ok && !access->roles)
         return false;
+    if (!ok)
+        roles = json_incref(access->roles); /* but classes as the forms have them now */
     feed_access_fini(access);
     access->roles = roles;
     access->form_classes = calloc(form_count(c->catalog) + 1, sizeof *access->form_classes);
@@ -124,7 +127,7 @@ bool feed_access_load(struct feed_access *access, const struct core *c, struct e
     for (size_t i = 0; i < form_count(c->catalog); i++)
         access->form_classes[i] = form_classes(form_at(c->catalog, i));
     access->facts = hash_classes(c->catalog);
-    return true;
+    return ok;
 }
 
 void feed_access_fini(struct feed_access *access) {

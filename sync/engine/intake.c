@@ -195,13 +195,22 @@ static struct intake_item *cut(struct intake_list *list, size_t records_max) {
     return first;
 }
 
-struct intake_item *intake_take_pull(struct intake *in) {
+bool intake_take_pull(struct intake *in, struct intake_item **ret_item) {
     pthread_mutex_lock(&in->lock);
-    while (!in->pulls.first && !in->closed)
+    while (!in->pulls.first && !in->pull_nudged && !in->closed)
         pthread_cond_wait(&in->pull_there, &in->lock);
-    struct intake_item *item = in->closed ? NULL : cut_messages(&in->pulls, 1);
+    in->pull_nudged = false;
+    bool open = !in->closed;
+    *ret_item = open ? cut_messages(&in->pulls, 1) : NULL;
     pthread_mutex_unlock(&in->lock);
-    return item;
+    return open;
+}
+
+void intake_nudge_pull(struct intake *in) {
+    pthread_mutex_lock(&in->lock);
+    in->pull_nudged = true;
+    pthread_cond_signal(&in->pull_there);
+    pthread_mutex_unlock(&in->lock);
 }
 
 static struct timespec after_ms(int ms) {

@@ -135,8 +135,9 @@ static int check_all(struct app *a, struct core *c, struct derive *d, struct err
     return !ok ? app_fail(a, e) : merge && derivation ? 0 : 1;
 }
 
+/* A server that runs might derive with files that it loaded before. */
 static int rebuild_all(const struct app *a, struct core *c, struct derive *d, struct err *e) {
-    if (!rebuild(c, d, e))
+    if (!running_lock(a->dir, e) || !rebuild(c, d, e))
         return app_fail(a, e);
     printf(a->json ? "{\"records\":%zu}\n" : "%zu records\n", record_total);
     return 0;

@@ -149,7 +149,7 @@ const struct command commands[] = {
     {"rebuild", cmd_rebuild, "compute again what follows from the records",
      "--data DIR [--check] [--json]\n",
      "Computes everything that is derived (merge, tasks, checks, figures) again from the "
-     "records.\n\n"
+     "records. The\nserver must not run.\n\n"
      "  --check         changes nothing: compares, and names each difference\n"
      "  --json          {\"records\"}; with --check {\"same\",\"merge\",\"derivation\",\n"
      "                  \"differences\"}: three true or false, and a list of lines\n",

@@ -8,13 +8,16 @@
 #include <zlib.h>
 
 #define INFLATE_STEP (64u * 1024)
+#define INFLATE_FACTOR 4 /* JSON grows about so much */
 
 /* Inflates into out; Z_STREAM_END = the whole input was one stream, Z_BUF_ERROR = over the limit.
- */
+ * Messages wait as they are expanded: small ones take little. */
 static int inflate_all(z_stream *z, struct buf *out) {
+    size_t likely = 1024 + (size_t)z->avail_in * INFLATE_FACTOR;
     for (;;) {
         size_t room = out->size_max - out->size;
-        size_t step = room < INFLATE_STEP ? room : INFLATE_STEP;
+        size_t step = likely < INFLATE_STEP ? likely : INFLATE_STEP;
+        step = room < step ? room : step;
         unsigned char past_limit;
         char *to = step ? buf_reserve(out, step) : (char *)&past_limit;
         if (!to)

@@ -290,6 +290,13 @@ SELECT forms FROM dirty WHERE level = ?1 AND id = '';
 -- name: dirty_take
 DELETE FROM dirty WHERE level = ?1 RETURNING forms;
 
+-- What was marked of everybody's forms; an import may have added others meanwhile.
+-- name: dirty_all_marked
+UPDATE dirty SET forms = forms & ~?1 WHERE level = 'all';
+
+-- name: dirty_all_drop
+DELETE FROM dirty WHERE level = 'all' AND forms = 0;
+
 -- name: dirty_chores
 SELECT 1 FROM dirty WHERE level IN ('scope', 'held', 'all') OR level = 'param' AND forms & 1 LIMIT 1;
 

@@ -80,8 +80,11 @@ static void fn_param(sqlite3_context *c, int n, sqlite3_value **v) {
         return;
     sqlite3_stmt *q = store_query(s, "param_get");
     q_text(q, 1, name);
-    if (sqlite3_step(q) == SQLITE_ROW)
+    int rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW)
         sqlite3_result_value(c, sqlite3_column_value(q, 0));
+    else if (rc != SQLITE_DONE)
+        sqlite3_result_error_code(c, rc); /* or it would count as a parameter without value */
     q_end(q);
 }
 

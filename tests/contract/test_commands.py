@@ -315,6 +315,9 @@ class Json(Plain):
         self.assertTrue(found["differences"])
         count = county.query("SELECT count(*) FROM record WHERE outcome = 1")[0][0]
         self.assertEqual(self.object("rebuild", data=county.data), {"records": count})
+        # What changed while no server ran is nothing that differs: a server would ask for it.
+        county.run("param", "set", "visit.month_count", "2")
+        self.assertTrue(self.object("rebuild", "--check", data=county.data)["same"])
         self.assertTrue(self.object("rebuild", "--check", data=county.data)["same"])
 
     def test_backup_and_restore(self):
@@ -443,6 +446,8 @@ class Parameters(zf.ContractCase):
         self.house()
         watch = self.county.watch()
         watch.until(lambda t: self.accept(t.get(topic)) == "2019-09-20", "the task")
+        refused = self.county.run("rebuild", ok=False)
+        self.assertEqual((refused.returncode, "running" in refused.stderr), (3, True), refused.stderr)
         self.run_("set campaign.housing.stop 2019-10-31")
         watch.until(lambda t: self.accept(t.get(topic)) == "2019-10-21", "its new date")
         self.run_("unset campaign.housing.stop")
