@@ -27,7 +27,7 @@ measure AS MATERIALIZED (
             WHERE r.subject = s.subject AND r.form = 'visit.household'
               AND r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.signed'
               AND date(upper(r.body ->> '$.data.start'), '+8 hours')
-                  BETWEEN (s.data ->> '$.year') || '-01-01' AND s.data ->> '$.done'
+                  BETWEEN CAST(s.data ->> '$.year' AS INTEGER) || '-01-01' AND s.data ->> '$.done'
               AND EXISTS (SELECT 1 FROM json_each(r.body, '$.data.measures') x
                            WHERE x.value ->> '$.type' = s.data ->> '$.type')) END AS signed
     FROM said s

@@ -38,7 +38,7 @@ sudden AS MATERIALIZED (
      AND g.day < date(g.since, '+' || param('dq.grade_days') || ' days')),
 looked AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, hlc_day(r.hlc) AS day,
-         iif(r.body ->> '$.data.old_house' = 'kept', date(((r.body ->> '$.data.moved_year') + 1) || '-01-01',
+         iif(r.body ->> '$.data.old_house' = 'kept', date((CAST(r.body ->> '$.data.moved_year' AS INTEGER) + 1) || '-01-01',
              '+' || param('dq.moved_months') || ' months'), NULL) AS late,
          coalesce(hlc_day(lead(r.hlc) OVER (PARTITION BY c.subject ORDER BY r.hlc, r.id)), '9999') AS until
     FROM changed c CROSS JOIN stored_record r ON r.subject = c.subject AND r.form = 'lookback.relocation'),

@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define IMPORT_DEVICE "zoufang"
+#define META_SEQ "import.seq"
+#define META_HLC "import.hlc"
 
 struct import {
     struct core *core;
@@ -19,7 +21,18 @@ struct import {
     int64_t next_seq;
 };
 
-/* Stamps of imports go on after the last one, so that a later row beats an earlier one. */
+static int64_t meta_number(const struct core *c, const char *name) {
+    return strtoll(store_meta(c->store, name), NULL, 10);
+}
+
+static void set_meta_number(const struct core *c, const char *name, int64_t value) {
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, value);
+    store_set_meta(c->store, name, text);
+}
+
+/* Stamps of imports go on after the last one, also of an earlier import, so that a later row beats
+ * an earlier one even after the clock was set back. */
 struct import *import_begin(struct core *c, struct err *e) {
     struct import *i = calloc(1, sizeof *i);
     if (!i) {
@@ -32,7 +45,8 @@ struct import *import_begin(struct core *c, struct err *e) {
         import_rollback(i);
         return NULL;
     }
-    i->next_seq = strtoll(store_meta(c->store, "import.seq"), NULL, 10) + 1;
+    i->next_seq = meta_number(c, META_SEQ) + 1;
+    i->last_hlc = meta_number(c, META_HLC);
     return i;
 }
 
@@ -116,9 +130,8 @@ bool import_add(struct import *i, const char *form_id, const char *subject, int6
 }
 
 bool import_commit(struct import *i, struct err *e) {
-    char seq[24];
-    snprintf(seq, sizeof seq, "%" PRId64, i->next_seq - 1);
-    store_set_meta(i->core->store, "import.seq", seq);
+    set_meta_number(i->core, META_SEQ, i->next_seq - 1);
+    set_meta_number(i->core, META_HLC, i->last_hlc);
     bool ok = core_commit(i->core, e);
     buf_fini(&i->text);
     free(i);

@@ -103,7 +103,7 @@ struct out {
 static void put_cell(const char *text, size_t size, bool is_text, bool first) {
     if (!first)
         putchar(',');
-    if (!is_text || !size || !strchr("=+-@\t\r", text[0])) {
+    if (!is_text || !sheet_is_formula(text)) {
         csv_fwrite(stdout, text, size);
         return;
     }

@@ -101,6 +101,15 @@ static void say_problems(struct job *j, const struct sheet_row *r,
         fprintf(stderr, "%s: line %zu: and %zu more\n", j->source.path, r->line, problems->dropped);
 }
 
+/* A cell beyond the header, the first that is not empty: perhaps a comma without quotes. */
+static void say_excess(const struct job *j, const struct sheet_row *r) {
+    size_t column = j->column_count;
+    while (!r->cells[column][0])
+        column++;
+    fprintf(stderr, "%s: line %zu, column %zu: 表头只有 %zu 列 / the header has only %zu columns\n",
+            j->source.path, r->line, column + 1, j->column_count, j->column_count);
+}
+
 /* ---- the header */
 
 static bool add_column(struct job *j, const char *header, size_t i) {
@@ -340,31 +349,33 @@ static void list_row(struct job *j, const struct sheet_row *r) {
     json_array_append_new(g->ids, json_string(id));
 }
 
-/* Which of its rows a path points into. */
-static size_t index_of(const struct group *g, const char *path) {
-    size_t i = 0;
-    if (sscanf(path, "/data/ids/%zu", &i) != 1 || i >= json_array_size(g->ids))
-        i = 0;
-    return i;
-}
-
-static void add_group(struct job *j, const struct group *g) {
+/* Stores ids, an array that is taken over, as the list g of its village; if they do not fit, says
+ * why, as of a line. */
+static bool add_ids(struct job *j, const struct group *g, json_t *ids, size_t line) {
     struct problems problems = {0};
-    json_t *data = json_pack("{s:s,s:O}", "list", g->list, j->sheet.sheet->collected, g->ids);
-    size_t last = 0;
-    if (!add_record(j, g->village, data, &problems))
-        for (size_t i = 0; i < problems.count; i++) {
-            const struct problem *p = &problems.list[i];
-            size_t row = index_of(g, p->path);
-            size_t line = g->lines[row];
-            bool list = strstr(p->path, "list") != NULL;
-            say(j, line, list ? column_of(j, p->path) : j->id_column,
-                list ? g->list : json_string_value(json_array_get(g->ids, row)), p->zh, p->en);
-            j->bad += line != last;
-            last = line;
-        }
+    json_t *data = json_pack("{s:s,s:o}", "list", g->list, j->sheet.sheet->collected, ids);
+    bool ok = add_record(j, g->village, data, &problems);
+    for (size_t i = 0; line && i < problems.count; i++) {
+        const struct problem *p = &problems.list[i];
+        bool list = strstr(p->path, "list") != NULL;
+        say(j, line, list ? column_of(j, p->path) : j->id_column,
+            list ? g->list : json_string_value(json_array_get(ids, 0)), p->zh, p->en);
+    }
     json_decref(data);
     problems_fini(&problems);
+    return ok;
+}
+
+/* A record says only so much that is wrong with it: of one that does not fit each row is tried
+ * alone, and if each fits, it is the list as a whole. Nothing of it stays then. */
+static void add_group(struct job *j, const struct group *g) {
+    if (add_ids(j, g, json_incref(g->ids), 0) || j->broken)
+        return;
+    size_t bad = j->bad;
+    for (size_t i = 0; !j->broken && i < json_array_size(g->ids); i++)
+        j->bad += !add_ids(j, g, json_pack("[O]", json_array_get(g->ids, i)), g->lines[i]);
+    if (j->bad == bad && !add_ids(j, g, json_incref(g->ids), g->lines[0]))
+        j->bad++;
 }
 
 /* ---- the file */
@@ -377,12 +388,8 @@ static bool on_row(void *ctx, const struct sheet_row *r) {
     if (filled == 0)
         return true;
     j->rows++;
-    if (r->count < j->column_count || filled > j->column_count) {
-        char zh[64];
-        char en[64];
-        snprintf(zh, sizeof zh, "应有 %zu 列,实有 %zu 列", j->column_count, r->count);
-        snprintf(en, sizeof en, "%zu cells, the header has %zu", r->count, j->column_count);
-        say(j, r->line, j->column_count, NULL, zh, en);
+    if (filled > j->column_count) {
+        say_excess(j, r);
         j->bad++;
     } else if (j->sheet.sheet->collected) {
         list_row(j, r);

@@ -1,6 +1,7 @@
 #include "ledger_write.h"
 
 #include "output.h"
+#include "sheet.h"
 
 #include <csv.h>
 #include <math.h>
@@ -120,7 +121,7 @@ void ledger_file_table(struct ledger_file *f, const char *name, const char *titl
 }
 
 void ledger_file_text(struct ledger_file *f, const char *text) {
-    bool formula = *text && strchr("=+-@\t\r", *text);
+    bool formula = sheet_is_formula(text);
     if (f->sheet) { /* a string there is never a formula */
         bool head = f->row == f->head_row;
         took(f, worksheet_write_string(f->sheet, f->row, f->column, text, head ? f->head : NULL));

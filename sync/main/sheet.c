@@ -2,9 +2,14 @@
 
 #include "clock.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define YEAR_MIN 1900 /* of a date that is put right */
+#define INTEGER_REAL_MAX 9007199254740992.0
 
 static const struct sheet sheets[] = {
     {"divisions", "register.division", "code", "区划代码", NULL, NULL, true, NULL},
@@ -115,6 +120,14 @@ bool sheet_headers(const struct sheet_form *s, sheet_put *put, void *ctx) {
 
 /* ---- cells */
 
+bool sheet_is_formula(const char *text) {
+    static const char *const wide[] = {"＝", "＋", "－", "＠"};
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (strncmp(text, wide[i], strlen(wide[i])) == 0)
+            return true;
+    return *text && strchr("=+-@\t\r\n", *text);
+}
+
 static const char *type_of(const json_t *schema) {
     const json_t *type = json_object_get(schema, "type");
     if (json_is_array(type))
@@ -170,30 +183,36 @@ static bool without_commas(const char *text, char *out, size_t size) {
     return !*text && (!grouped || digits == 3);
 }
 
-static json_t *number_value(const char *text) {
+static json_t *number_value(const char *text, bool integer) {
     char *end;
     char plain[64];
+    errno = 0;
     if (text[strspn(text, "+-0123456789.,")] != '\0' || !without_commas(text, plain, sizeof plain))
         return json_string(text);
     long long whole = strtoll(plain, &end, 10);
     if (end != plain && *end == '\0')
-        return json_integer(whole);
+        return errno == ERANGE ? json_string(text) : json_integer(whole);
     double real = strtod(plain, &end);
-    return end != plain && *end == '\0' ? json_real(real) : json_string(text);
+    if (end == plain || *end)
+        return json_string(text);
+    /* 2017.00 is a year */
+    bool whole_real = integer && real == trunc(real) && fabs(real) <= INTEGER_REAL_MAX;
+    return whole_real ? json_integer((json_int_t)real) : json_real(real);
 }
 
-/* A workbook's day: 1 is 1900-01-01, and 60 the 29 February that there was not. */
+/* A workbook's day: 1 is 1900-01-01, and 60 the 29 February that there was not. Only from 1927 to
+ * 2099: what else stands there is a year (2019) or a month (1906, 201906). */
 static bool serial_date(const char *text, char day[11]) {
     char *end;
     long serial = strtol(text, &end, 10);
-    if (end == text || *end || serial <= 60 || serial > 2958465)
+    if (end == text || *end || serial < 10000 || serial > 73050)
         return false;
     time_local_date((serial - 25569) * INT64_C(86400000), day);
     return true;
 }
 
 /* As spreadsheets and people write them: 2019-6-1, 2019/6/1, 2019.6.1, 2019年6月1日, and with a
- * midnight behind. */
+ * midnight behind. Never of a year with two digits: 19/6/1 may be many a day. */
 static json_t *date_value(const struct sheet_form *s, const char *text) {
     static const char *const shapes[] = {"%4u-%2u-%2u%n", "%4u/%2u/%2u%n", "%4u.%2u.%2u%n",
                                          "%4u年%2u月%2u日%n"};
@@ -210,7 +229,8 @@ static json_t *date_value(const struct sheet_form *s, const char *text) {
             continue;
         const char *rest = text + used;
         snprintf(day, sizeof day, "%04u-%02u-%02u", y, m, d);
-        if (rest[strspn(rest, " 0:.")] == '\0' && date_parse(day, strlen(day), &days))
+        if (y >= YEAR_MIN && rest[strspn(rest, " 0:.")] == '\0' &&
+            date_parse(day, strlen(day), &days))
             return json_string(day);
     }
     return json_string(text);
@@ -272,12 +292,12 @@ static const json_t *coded_schema(const struct sheet_form *s, const struct sheet
 json_t *sheet_value(const struct sheet_form *s, const struct sheet_column *c, const char *text) {
     const char *type = type_of(c->schema);
     const char *format = json_string_value(json_object_get(c->schema, "format"));
-    if (text[0] == '\'' && strchr("=+-@", text[1])) /* the export's guard against formulas */
+    if (text[0] == '\'' && sheet_is_formula(text + 1)) /* the export's guard */
         text++;
     if (strcmp(type, "boolean") == 0)
         return boolean_value(text);
     if (strcmp(type, "integer") == 0 || strcmp(type, "number") == 0)
-        return number_value(text);
+        return number_value(text, strcmp(type, "integer") == 0);
     if (strcmp(type, "array") == 0)
         return list_value(s, c->schema, text);
     if (strcmp(type, "object") == 0)

@@ -58,4 +58,8 @@ bool sheet_headers(const struct sheet_form *s, sheet_put *put, void *ctx);
  * fit stays text, so that the form says what is wrong. The text is UTF-8; a new reference. */
 json_t *sheet_value(const struct sheet_form *s, const struct sheet_column *c, const char *text);
 
+/* Whether a spreadsheet may take a cell's text for a formula: exports then put a ' before it, which
+ * sheet_value takes away. */
+bool sheet_is_formula(const char *text);
+
 #endif

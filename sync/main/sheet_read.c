@@ -86,6 +86,7 @@ static char *clean(char *cell) {
 static void on_row(int end, void *ctx) {
     (void)end;
     struct reader *r = ctx;
+    static char none[] = "";
     char *cells[SHEET_COLUMNS_MAX];
     if (r->count > SHEET_COLUMNS_MAX || r->cells.failed) {
         err_set(r->e, ERR_INVALID, "%s: line %zu: the row is too long", r->source->path,
@@ -93,8 +94,8 @@ static void on_row(int end, void *ctx) {
         r->stopped = true;
     }
     if (!r->stopped) {
-        for (size_t i = 0; i < r->count; i++)
-            cells[i] = clean(r->cells.data + r->starts[i]);
+        for (size_t i = 0; i < SHEET_COLUMNS_MAX; i++)
+            cells[i] = i < r->count ? clean(r->cells.data + r->starts[i]) : none;
         struct sheet_row row = {r->row_line, cells, r->count, r->bytes, r->source->size};
         r->stopped = !r->row(r->ctx, &row);
     }
@@ -130,8 +131,10 @@ static bool parse(struct reader *r) {
         r->row_line = r->source->workbook ? r->rows : r->line;
     }
     if (csv_parse(&r->csv, text, size, on_cell, on_row, r) != size)
-        return err_set(r->e, ERR_INVALID, "%s: line %zu: a quote out of place", r->source->path,
-                       r->line);
+        return err_set(r->e, ERR_INVALID,
+                       "%s: line %zu, column %zu: 引号位置有误,其后未读 / a quote out of place; "
+                       "nothing after it was read",
+                       r->source->path, r->line, r->count + 1);
     return true;
 }
 
@@ -140,7 +143,7 @@ static bool read_lines(struct reader *r, FILE *f) {
     size_t capacity = 0;
     bool ok = true;
     while (ok && !r->stopped) {
-        ssize_t size = getline(&line, &capacity, f);
+        ssize_t size = sheet_source_line(f, &line, &capacity);
         if (size < 0)
             break;
         r->line++;
@@ -153,8 +156,11 @@ static bool read_lines(struct reader *r, FILE *f) {
     if (ok && ferror(f))
         ok = err_set(r->e, ERR_IO, "%s: %s", r->source->path, strerror(errno));
     if (ok && !r->stopped && csv_fini(&r->csv, on_cell, on_row, r) != 0)
-        ok = err_set(r->e, ERR_INVALID, "%s: line %zu: the quote of a cell is not closed",
-                     r->source->path, r->row_line);
+        ok =
+            err_set(r->e, ERR_INVALID,
+                    "%s: line %zu, column %zu: 单元格的引号没有结束,其后未读 / the quote of a cell "
+                    "is not closed; nothing after it was read",
+                    r->source->path, r->row_line, r->count + 1);
     return ok && !err_is_set(r->e);
 }
 

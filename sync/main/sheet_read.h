@@ -15,8 +15,9 @@
 /* A row, valid during the call. */
 struct sheet_row {
     size_t line;  /* in which it begins, from 1; of a workbook, the row */
-    char **cells; /* UTF-8, NUL-terminated, without surrounding blanks; ASCII if all of a cell is
-                     written with full-width letters, digits and signs */
+    char **cells; /* SHEET_COLUMNS_MAX of them: UTF-8, NUL-terminated, without surrounding blanks;
+                     ASCII if all of a cell is written with full-width letters, digits and signs;
+                     "" from count on: spreadsheets leave out the empty ones at the end */
     size_t count;
     size_t read, size; /* bytes of the file read so far, and of the file */
 };

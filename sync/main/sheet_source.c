@@ -10,6 +10,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* ---- lines */
+
+ssize_t sheet_source_line(FILE *f, char **line, size_t *capacity) {
+    size_t size = 0;
+    int last = 0;
+    while (last != '\n') {
+        int c = getc_unlocked(f);
+        if (last == '\r' && c != '\n')
+            ungetc(c, f); /* does nothing at the end */
+        if (c == EOF || (last == '\r' && c != '\n'))
+            break;
+        if (size == *capacity) {
+            *capacity = size ? size * 2 : 256;
+            *line = realloc(*line, *capacity);
+            if (!*line)
+                abort();
+        }
+        (*line)[size++] = (char)c;
+        last = c;
+    }
+    return size ? (ssize_t)size : -1;
+}
+
 /* ---- encodings */
 
 /* Where a file is not in an encoding. */
@@ -54,7 +77,7 @@ static bool is_in(FILE *f, const char *encoding, struct spot *ret) {
     iconv_t cd = iconv_open("UTF-8", encoding);
     *ret = (struct spot){0};
     rewind(f);
-    while (good && cd != (iconv_t)-1 && (size = getline(&line, &capacity, f)) > 0) {
+    while (good && cd != (iconv_t)-1 && (size = sheet_source_line(f, &line, &capacity)) > 0) {
         size_t bytes = good_bytes(cd, line, (size_t)size);
         good = bytes == (size_t)size;
         ret->line++;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct sheet_source {
     const char *path;
@@ -24,5 +25,9 @@ struct sheet_source {
 bool sheet_source_open(struct sheet_source *s, const char *path, const char *encoding,
                        const char *sheet, struct err *e);
 void sheet_source_close(struct sheet_source *s);
+
+/* As getline, but without a NUL at the end, and a carriage return alone ends a line too, as old
+ * programs for the Macintosh write it. No character of either encoding has such a byte within. */
+ssize_t sheet_source_line(FILE *f, char **line, size_t *capacity);
 
 #endif

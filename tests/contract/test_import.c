@@ -80,18 +80,20 @@ Test(import, every_bad_row_is_named_and_nothing_stored) {
     csv("户编号,村民组,户类型,贫困状态\n" V "-01-0001,1,ordinary,none\n" V
         "-01-0002,0,ordinary,none\n"
         "nonsense,1,ordinary,none\n" V "-01-0003,1,unknown,none\n" V
-        "-01-0004,1,ordinary,exited\n" V "-01-0001,1,ordinary,none\n" V "-01-0005,1\n");
+        "-01-0004,1,ordinary,exited\n" V "-01-0001,1,ordinary,none\n" V
+        "-01-0005,1,ordinary,none,x\n" V "-01-0006,1,ordinary,none,,\n");
     cr_assert_eq(import("households", ""), 1);
     static const char *const said[] = {"line 3, column 2 (村民组)",
                                        "line 4, column 1 (户编号)",
                                        "line 5, column 3 (户类型)",
                                        "line 6, column 4 (贫困状态)",
                                        "line 7, column 1 (户编号)",
-                                       "line 8:",
+                                       "line 8, column 5: ",
                                        "6 bad rows"};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         cr_assert_not_null(strstr(output, said[i]), "%s is missing in\n%s", said[i], output);
     cr_assert_null(strstr(output, "t.csv: line 2"), "%s", output);
+    cr_assert_null(strstr(output, "t.csv: line 9"), "%s", output);
     cr_assert_eq(count("SELECT count(*) FROM entity WHERE kind = 'household'"), 0);
 }
 
@@ -101,7 +103,17 @@ Test(import, lines_are_counted_in_the_file) {
     cr_assert_not_null(strstr(output, "line 5, column 3"), "%s", output);
     csv("单位编号,名称,级别\nU-1,\"没有结束,县\n");
     cr_assert_eq(import("units", ""), 1);
-    cr_assert_not_null(strstr(output, "line 2"), "%s", output);
+    cr_assert_not_null(strstr(output, "line 2, column 2: "), "%s", output);
+    csv("单位编号,名称,级别\nU-1,好,no\nU-2,好\"的,县\nU-3,好,no\n");
+    cr_assert_eq(import("units", ""), 1);
+    cr_assert_not_null(strstr(output, "line 2, column 3 (级别)"), "%s", output);
+    cr_assert_not_null(strstr(output, "line 3, column 2: "), "%s", output);
+    cr_assert_not_null(strstr(output, "nothing after it was read"), "%s", output);
+    csv("单位编号,名称,级别\rU-1,好,no\r\rU-2,\"两\r行\",no\rU-3,好,县");
+    cr_assert_eq(import("units", ""), 1);
+    cr_assert_not_null(strstr(output, "line 2, column 3 (级别)"), "%s", output);
+    cr_assert_not_null(strstr(output, "line 4, column 3 (级别)"), "%s", output);
+    cr_assert_not_null(strstr(output, "2 bad rows"), "%s", output);
 }
 
 Test(import, header_must_make_sense) {

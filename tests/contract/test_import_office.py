@@ -194,6 +194,35 @@ class Cells(Office):
         self.assertIn("6 bad rows", r.stderr)
         self.assertEqual(self.names("person"), [])
 
+    def test_years_of_two_digits_are_refused(self):
+        head = ["对象编号", "包保类别", "干部", "开始日期"]
+        for day, ok in (("19/6/1", False), ("1/6/19", False), ("2019/6/1", True)):
+            path = self.file(text_of([head, [V + "-03-0017", "cadre_household", "C-1", day]]).encode())
+            r = self.take("assignments", path, "--dry-run", status=0 if ok else 1)
+            self.assertEqual("line 2, column 4 (开始日期) “%s”" % day in r.stderr, not ok, r.stderr)
+
+    def test_numbers_that_are_too_large_or_end_in_zeros(self):
+        head = ["户编号", "村民组", "户类型", "贫困状态", "建档立卡年度"]
+        row = [V + "-03-0017", "3", "一般贫困户", "exited"]
+        for text in ("9223372036854775808", "99999999999999999999999"):
+            r = self.take("households", self.file(text_of([head, row + [text]]).encode()), status=1)
+            self.assertIn("“%s”" % text, r.stderr)
+        self.take("households", self.file(text_of([head, row + ["2,017.00"]]).encode()))
+        self.assertEqual(self.query("SELECT doc -> '$.listed_year' FROM entity WHERE kind = 'household'"), [("2017",)])
+
+    def test_what_spreadsheets_take_for_a_formula(self):
+        """Exports put a ' before it, which imports take away; a ' alone stays."""
+        names = ["=1+1", "＝1+1甲", "＋甲", "'", "'甲", "甲\n乙"]
+        self.take("persons", self.file(text_of([PERSONS] + [
+            self.person(i, 姓名=n) for i, n in enumerate(names, 1)]).encode()))
+        self.assertEqual(self.names("person"), names)
+        text = zf.command("export", "persons", "--data", self.data).stdout
+        shown = [r["姓名"] for r in csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""))]
+        self.assertEqual(shown, ["'=1+1", "'＝1+1甲", "'＋甲", "'", "'甲", "甲\n乙"])
+        before = self.query("SELECT doc FROM entity WHERE kind = 'person'")
+        self.assertIn("6 the same", self.take("persons", self.file(text.encode())).stdout)
+        self.assertEqual(self.query("SELECT doc FROM entity WHERE kind = 'person'"), before)
+
     def test_numbers_with_thousands(self):
         head = ["区划代码", "名称", "级别", "饮水安全任务人口"]
         for text, ok in (("1,050", True), ("1050", True), ("10,50", False), ("1,0500", False)):
@@ -214,6 +243,22 @@ class Workbooks(Office):
             "SELECT doc FROM entity WHERE kind = 'person' ORDER BY id"))
         self.assertEqual((one["birth"], one["work_months"], one["insured"]), ("1972-04-14", 6, True))
         self.assertEqual((two["birth"], two["insured"], "work_months" in two), ("1975-01-02", False, False))
+
+    def test_cells_that_are_not_there_are_empty(self):
+        """Few programs write the empty cells at the end of a row; an export as CSV may leave them out too."""
+        rows = [PERSONS, ["%s-03-0017-01" % V, "测试甲", "男", Day(26403), "户主"],
+                ["%s-03-0017-02" % V, "测试乙", "女", "1975/1/2", "配偶", 3]]
+        self.take("persons", workbook(os.path.join(self.place, "t.xlsx"), ("人", rows)))
+        text = text_of(rows).replace("26403", "1972-04-14")
+        self.assertIn("2 the same", self.take("persons", self.file(text.encode())).stdout)
+        self.assertEqual(self.names("person"), ["测试甲", "测试乙"])
+
+    def test_a_year_or_a_month_is_no_day(self):
+        """Though a workbook's days are numbers."""
+        for value in (2019, 1906, 201906, 9999):
+            rows = [PERSONS, ["%s-03-0017-01" % V, "测试甲", "男", value, "户主", None, None]]
+            r = self.take("persons", workbook(os.path.join(self.place, "t.xlsx"), ("人", rows)), status=1)
+            self.assertIn("line 2, column 4 (出生日期)", r.stderr)
 
     def test_lines_are_rows_of_the_sheet(self):
         rows = [UNITS[0], ["U-1", "两\n行", "县"], None, ["U-2", "好", "不"]]
@@ -272,6 +317,27 @@ class Rehearsal(Office):
         self.assertIn("would add 1, change 0, leave 0", self.take("targets", path, "--dry-run").stdout)
         self.take("targets", path)
         self.assertIn("would add 0, change 0, leave 1", self.take("targets", path, "--dry-run").stdout)
+
+    def test_every_bad_row_of_a_list_is_named(self):
+        """More than a record names; and nothing of those that are right is stored."""
+        rows = [["名单", "对象编号"]] + [["a", V + ("-01-%04d" if i % 2 else "-x%d") % i] for i in range(200)]
+        r = self.take("targets", self.file(text_of(rows).encode()), status=1)
+        for i in range(0, 200, 2):
+            self.assertIn("line %d, column 2 (对象编号) “%s-x%d”" % (i + 2, V, i), r.stderr)
+        self.assertIn("100 bad rows", r.stderr)
+        self.assertEqual(self.query("SELECT count(*) FROM record WHERE form = 'register.target'"), [(0,)])
+        rows = [["名单", "对象编号"]] + [["a", "%s-%02d-%04d" % (V, i // 1000 + 1, i)] for i in range(3001)]
+        r = self.take("targets", self.file(text_of(rows).encode()), status=1)
+        self.assertIn("line 2, column 2", r.stderr)
+        self.assertIn("1 bad rows", r.stderr)
+
+    def test_a_corrected_file_counts_after_the_clock_was_set_back(self):
+        units = [UNITS[0], ["U-1", "错", "县"]]
+        self.take("units", self.file(text_of(units).encode()), "--clock", "2019-07-01T10:00:00+08:00")
+        units[1][1] = "对"
+        r = self.take("units", self.file(text_of(units).encode()), "--clock", "2019-06-01T10:00:00+08:00")
+        self.assertIn("1 changed", r.stdout)
+        self.assertEqual(self.names("unit"), ["对"])
 
     def test_an_unknown_village_is_told_once(self):
         path = self.file(text_of([["名单", "对象编号"], ["a", V + "-01-0001"], ["a", V + "-01-0002"]]).encode())
