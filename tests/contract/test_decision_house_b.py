@@ -577,7 +577,8 @@ class Help(Scenario):
         plan = measure("industry", "茶叶", chain="coop")
         self.send("measure.plan", h, VO, plan)
         self.assertEqual(self.ledger(h, "help.done")[:2], (0, 1))
-        self.send("measure.plan", h, VO, dict(plan, done="2019-06-11", result="已分红"))
+        # 2019.0 is an integer too, and the same year
+        self.send("measure.plan", h, VO, dict(plan, year=2019.0, done="2019-06-11", result="已分红"))
         self.assertEqual(self.ledger(h, "help.done")[:2], (0, 1))
         self.assertTask(why, "open 2019-06-12 2019-06-19")
         # another type, not signed, after it was done: none of them says that the household agreed

@@ -335,7 +335,7 @@ class Houses(Dq):
     def moved(self):
         kept, fresh, built = (self.household(RELOCATED) for _ in range(3))
         never = self.household("doc ->> '$.relocated_year' IS NULL")
-        self.send("lookback.relocation", kept, VO, lookback(1, "kept"), at="2019-06-08")
+        self.send("lookback.relocation", kept, VO, lookback(1, "kept", 2017.0), at="2019-06-08")
         self.send("lookback.relocation", fresh, VO, lookback(1, "kept", 2018), at="2019-06-08")
         self.send("house.work", built, VO, accepted("2019-06-09"), at="2019-06-09")
         self.send("house.work", never, VO, accepted("2019-06-09"), at="2019-06-09")
