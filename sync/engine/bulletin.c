@@ -123,9 +123,9 @@ static bool add_file(struct core *c, const char *name, const struct month months
     if (!report_read(c->schema_dir, "bulletin", name, &r, e))
         return false;
     bool ok;
-    if (report_header(&r, "table", section, sizeof section))
+    if (report_header(&r, "table", section, sizeof section, e))
         ok = add_rows(c, &r, &months[0], true, section, json_object_get(ret, "tables"), e);
-    else if (report_header(&r, "object", section, sizeof section))
+    else if (report_header(&r, "object", section, sizeof section, e))
         ok = add_rows(c, &r, &months[0], false, NULL, json_object_get(ret, "figures"), e) &&
              add_rows(c, &r, &months[1], false, NULL, json_object_get(ret, "previous"), e);
     else
@@ -186,19 +186,22 @@ json_t *bulletin_make(struct core *c, const char *month, struct err *e) {
     char previous[8];
     struct month months[2];
     time_local_date(clock_wall_ms(c->clock), today);
-    if (!read_month(month, today, &months[0])) {
+    bool known = read_month(month, today, &months[0]);
+    if (known) {
+        bulletin_month_before(months[0].from, previous);
+        known = read_month(previous, today, &months[1]); /* there is none before 0000-01 */
+    }
+    if (!known) {
         err_set(e, ERR_INVALID, "%s: a month that has begun, such as %.7s, is needed", month,
                 today);
         return NULL;
     }
-    bulletin_month_before(months[0].from, previous);
-    read_month(previous, today, &months[1]);
-    size_t count = report_names(c->schema_dir, folder, names);
+    size_t count = report_names(c->schema_dir, folder, names, e);
+    if (!count)
+        return NULL;
     json_t *ret = head(c, &months[0], today);
     sqlite3 *db = store_db(c->store);
     bool ok = report_codes(db, c->schema_dir, e) && report_exec(db, "BEGIN", e);
-    if (ok && count == 0)
-        ok = err_set(e, ERR_USAGE, "%s/%s: there are no files", c->schema_dir, folder);
     for (size_t i = 0; ok && i < count; i++)
         ok = add_file(c, names[i], months, ret, e);
     if (!sqlite3_get_autocommit(db))

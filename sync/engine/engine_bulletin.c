@@ -1,4 +1,5 @@
-/* The bulletin of the month before: made and published every day until it is final; after a
+/* The bulletin of the month before: made and published every day until it is final, and before it
+ * that of the month before that, if no final one was (the server did not run then); after a
  * failure (a full disk, an import that holds the lock) again a minute later. It takes seconds in a
  * large county, so a thread of its own makes it, which reads through its own connection. */
 #include "engine_internal.h"
@@ -83,11 +84,21 @@ static void try_later(struct engine *g) {
     g->bulletin_due_us = clock_mono_us(g->options.clock) + RETRY_US;
 }
 
+/* Which one is to be made today; false: none. */
+static bool choose(struct engine *g, char month[8]) {
+    char last[8];
+    bulletin_month_before(g->day, last);
+    bulletin_month_before(last, month);
+    if (is_due(g, month))
+        return true;
+    memcpy(month, last, sizeof last);
+    return is_due(g, month);
+}
+
 static void begin(struct engine *g) {
     char month[8];
     memcpy(g->bulletin_day, g->day, sizeof g->bulletin_day);
-    bulletin_month_before(g->day, month);
-    if (!is_due(g, month))
+    if (!choose(g, month))
         return;
     memcpy(g->bulletin_month, month, sizeof month);
     g->bulletin_stop = false;
@@ -116,10 +127,14 @@ static bool publish(struct engine *g, const char *text) {
 
 /* What is wrong with the files stays wrong until they are loaded anew. */
 static void finish(struct engine *g) {
+    char last[8];
     pthread_join(g->bulletin_thread, NULL);
     malloc_trim(0); /* what its thread used */
+    bulletin_month_before(g->day, last);
     if (g->bulletin_text ? !publish(g, g->bulletin_text) : !g->bulletin_wrong)
         try_later(g);
+    else if (g->bulletin_text && strcmp(g->bulletin_month, last) != 0)
+        *g->bulletin_day = '\0'; /* that one comes next */
     free(g->bulletin_text);
     g->bulletin_text = NULL;
     g->bulletin_made = false;

@@ -1,5 +1,6 @@
 #include "report.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -39,20 +40,32 @@ void report_fini(struct report *r) {
     r->text = NULL;
 }
 
-bool report_header(const struct report *r, const char *key, char *out, size_t size) {
+/* Where the value of a header line begins; NULL if there is no such line. */
+static const char *find_header(const struct report *r, const char *key) {
     size_t key_size = strlen(key);
-    *out = '\0';
     for (const char *p = r->text; p && strncmp(p, "-- ", 3) == 0;) {
         size_t line = strcspn(p, "\n");
-        if (line > key_size + 4 && strncmp(p + 3, key, key_size) == 0 && p[3 + key_size] == ':') {
-            const char *value = p + 4 + key_size;
-            value += strspn(value, " ");
-            snprintf(out, size, "%.*s", (int)(line - (size_t)(value - p)), value);
-            return true;
-        }
+        if (line > key_size + 4 && strncmp(p + 3, key, key_size) == 0 && p[3 + key_size] == ':')
+            return p + 4 + key_size;
         p = p[line] ? p + line + 1 : NULL;
     }
-    return false;
+    return NULL;
+}
+
+bool report_header(const struct report *r, const char *key, char *out, size_t size, struct err *e) {
+    const char *value = find_header(r, key);
+    *out = '\0';
+    if (!value)
+        return false;
+    value += strspn(value, " ");
+    size_t length = strcspn(value, "\n");
+    while (length && isspace((unsigned char)value[length - 1]))
+        length--;
+    if (length >= size)
+        return err_set(e, ERR_USAGE, "%s: '-- %s:' has more than %zu bytes", r->path, key,
+                       size - 1);
+    snprintf(out, size, "%.*s", (int)length, value);
+    return true;
 }
 
 sqlite3_stmt *report_next(struct report *r, sqlite3 *db, struct err *e) {
@@ -85,23 +98,37 @@ static int compare(const void *a, const void *b) {
     return strcmp(a, b);
 }
 
+static bool is_report(const char *name) {
+    size_t size = strlen(name);
+    return size > 4 && *name != '.' && strcmp(name + size - 4, ".sql") == 0;
+}
+
 size_t report_names(const char *schema_dir, const char *folder,
-                    char ret[REPORT_FILES_MAX][REPORT_NAME_SIZE]) {
+                    char ret[REPORT_FILES_MAX][REPORT_NAME_SIZE], struct err *e) {
     char path[1024];
     size_t count = 0;
     const struct dirent *entry;
     snprintf(path, sizeof path, "%.512s/%s", schema_dir, folder);
     DIR *dir = opendir(path);
-    while (dir && count < REPORT_FILES_MAX && (entry = readdir(dir))) {
-        size_t size = strlen(entry->d_name);
-        if (size > 4 && size - 4 < REPORT_NAME_SIZE && entry->d_name[0] != '.' &&
-            strcmp(entry->d_name + size - 4, ".sql") == 0)
-            snprintf(ret[count++], REPORT_NAME_SIZE, "%.*s", (int)(size - 4), entry->d_name);
+    if (!dir)
+        err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+    while (dir && !err_is_set(e) && (entry = readdir(dir))) {
+        size_t size = strlen(entry->d_name) - 4;
+        if (!is_report(entry->d_name))
+            continue;
+        if (size >= REPORT_NAME_SIZE)
+            err_set(e, ERR_USAGE, "%s/%s: the name is too long", path, entry->d_name);
+        else if (count == REPORT_FILES_MAX)
+            err_set(e, ERR_USAGE, "%s: there are more than %d files", path, REPORT_FILES_MAX);
+        else
+            snprintf(ret[count++], REPORT_NAME_SIZE, "%.*s", (int)size, entry->d_name);
     }
     if (dir)
         closedir(dir);
+    if (!count && !err_is_set(e))
+        err_set(e, ERR_USAGE, "%s: there are no files", path);
     qsort(ret, count, REPORT_NAME_SIZE, compare);
-    return count;
+    return err_is_set(e) ? 0 : count;
 }
 
 /* ---- codes */

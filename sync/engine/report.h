@@ -24,18 +24,19 @@ struct report {
 bool report_read(const char *schema_dir, const char *folder, const char *name, struct report *ret,
                  struct err *e);
 void report_fini(struct report *r);
-/* The value of the header line "-- key: …"; false, and out is "", if there is none. */
-bool report_header(const struct report *r, const char *key, char *out, size_t size);
+/* The value of the header line "-- key: …"; false, and out is "", if there is none, or if it does
+ * not fit (ERR_USAGE). */
+bool report_header(const struct report *r, const char *key, char *out, size_t size, struct err *e);
 /* The next SELECT, prepared; NULL at the end, and on failure (ERR_USAGE, which names the file): it
  * does not compile, or would write. The caller finalizes it. */
 sqlite3_stmt *report_next(struct report *r, sqlite3 *db, struct err *e);
 /* Whether report_next has given every SELECT; if not, ERR_USAGE. */
 bool report_ended(struct report *r, sqlite3 *db, struct err *e);
 
-/* Names of the files of a folder, without .sql, in their order; returns how many, 0 also if the
- * folder cannot be read. */
+/* Names of the files of a folder, without .sql, in their order; returns how many. 0: ERR_IO;
+ * ERR_USAGE, there are none, or too many, or one's name is too long. */
 size_t report_names(const char *schema_dir, const char *folder,
-                    char ret[REPORT_FILES_MAX][REPORT_NAME_SIZE]);
+                    char ret[REPORT_FILES_MAX][REPORT_NAME_SIZE], struct err *e);
 /* Fills temp.code from schema_dir/codes.json. ERR_IO; ERR_USAGE: too large, or not JSON. */
 bool report_codes(sqlite3 *db, const char *schema_dir, struct err *e);
 /* Runs statements without results. ERR_IO. */

@@ -18,23 +18,18 @@ struct job {
     bool all;       /* themes */
 };
 
-/* "housing, water, …" */
-static void list_themes(const struct app *a, char out[THEMES_SIZE]) {
+/* Whether there is such a theme; *e says which there are. */
+static bool check_theme(const struct app *a, const char *theme, struct err *e) {
     static char names[REPORT_FILES_MAX][REPORT_NAME_SIZE];
-    size_t count = report_names(a->schema_dir, "ledgers", names);
+    char all[THEMES_SIZE] = "";
+    size_t count = report_names(a->schema_dir, "ledgers", names, e);
     size_t n = 0;
-    out[0] = '\0';
-    for (size_t i = 0; i < count && n < THEMES_SIZE; i++)
-        n += (size_t)snprintf(out + n, THEMES_SIZE - n, "%s%s", i ? ", " : "", names[i]);
-}
-
-static bool is_theme(const struct app *a, const char *theme) {
-    static char names[REPORT_FILES_MAX][REPORT_NAME_SIZE];
-    size_t count = report_names(a->schema_dir, "ledgers", names);
     for (size_t i = 0; i < count; i++)
         if (strcmp(names[i], theme) == 0)
             return true;
-    return false;
+    for (size_t i = 0; i < count && n < THEMES_SIZE; i++)
+        n += (size_t)snprintf(all + n, THEMES_SIZE - n, "%s%s", i ? ", " : "", names[i]);
+    return err_set(e, ERR_USAGE, "--theme '%s': the themes are %s", theme, all);
 }
 
 /* ---- which villages */
@@ -132,9 +127,9 @@ static bool put_tables(struct job *j, struct err *e) {
 static bool put_theme(struct job *j, const char *theme, struct err *e) {
     if (!report_read(j->app->schema_dir, "ledgers", theme, &j->report, e))
         return false;
-    if (!report_header(&j->report, "title-zh", j->title, sizeof j->title))
+    if (!report_header(&j->report, "title-zh", j->title, sizeof j->title, e))
         snprintf(j->title, sizeof j->title, "%s", theme);
-    bool ok = put_tables(j, e);
+    bool ok = !err_is_set(e) && put_tables(j, e);
     report_fini(&j->report);
     return ok;
 }
@@ -144,11 +139,11 @@ static bool put_themes(struct job *j, const char *theme, struct err *e) {
     static char themes[REPORT_FILES_MAX][REPORT_NAME_SIZE];
     sqlite3 *db = store_db(j->core->store);
     j->all = !theme;
-    size_t count = theme ? 1 : report_names(j->app->schema_dir, "ledgers", themes);
-    bool ok = report_exec(db, "BEGIN", e);
+    size_t count = theme ? 1 : report_names(j->app->schema_dir, "ledgers", themes, e);
+    bool ok = count && report_exec(db, "BEGIN", e);
     for (size_t i = 0; ok && i < count; i++)
         ok = put_theme(j, theme ? theme : themes[i], e);
-    return report_exec(db, "COMMIT", e) && ok;
+    return count && report_exec(db, "COMMIT", e) && ok;
 }
 
 static bool write_document(struct job *j, const char *theme, const char *path, bool workbook,
@@ -202,7 +197,7 @@ int ledger_export(struct app *a) {
     const char *theme = NULL;
     const char *format = "csv";
     const char *path = NULL;
-    char themes[THEMES_SIZE];
+    struct err e = {0};
     const struct option options[] = {
         {.name = "--village", .type = OPTION_TEXT, .value = &village},
         {.name = "--town", .type = OPTION_TEXT, .value = &town},
@@ -213,7 +208,6 @@ int ledger_export(struct app *a) {
     const struct argument arguments[] = {{.name = "KIND", .value = &kind}, {0}};
     if (!options_read(a, 1, options, arguments))
         return 2;
-    list_themes(a, themes);
     if (!a->dir)
         return app_usage(a, "--data DIR is missing");
     if (village && town)
@@ -222,8 +216,8 @@ int ledger_export(struct app *a) {
         return app_usage(a, "--village '%s': the 12 digits of a village are needed", village);
     if (town && !digits(town, 3))
         return app_usage(a, "--town '%s': the three digits of a township are needed", town);
-    if (theme && !is_theme(a, theme))
-        return app_usage(a, "--theme '%s': the themes are %s", theme, themes);
+    if (theme && !check_theme(a, theme, &e))
+        return app_fail(a, &e);
     bool workbook = strcmp(format, "xlsx") == 0;
     if (workbook && !path)
         return app_usage(a, "--format xlsx needs --output FILE");

@@ -146,8 +146,7 @@ class Published(Bulletin):
     def test_every_day_until_the_fifth_and_then_final(self):
         self.day("2019-07-31")
         topics = self.seen(lambda t: "bulletin/2019-06" in t, "June's")
-        self.assertEqual(set(topics), {"bulletin/2019-06"})
-        self.assertTrue(topics["bulletin/2019-06"]["final"])
+        self.assertEqual({t: b["final"] for t, b in topics.items()}, {"bulletin/2019-05": True, "bulletin/2019-06": True})
         self.report("2019-07-30")
         self.day("2019-08-01")
         topics = self.seen(lambda t: self.figures(t).get("found") == 1, "the draft")
@@ -167,9 +166,14 @@ class Published(Bulletin):
         self.day("2019-09-02")
         topics = self.seen(lambda t: "bulletin/2019-08" in t, "August's")
         self.assertEqual(self.figures(topics)["found"], 2, "what was published stays")
-        self.assertEqual(set(topics), {"bulletin/2019-06", "bulletin/2019-07", "bulletin/2019-08"})
+        self.assertEqual(set(topics), {"bulletin/2019-0%d" % m for m in range(5, 9)})
+        self.assertFalse(topics["bulletin/2019-08"]["final"])
+        self.day("2019-10-02")  # the server did not run from the 5th to the end of the month
+        topics = self.seen(lambda t: "bulletin/2019-09" in t, "September's")
+        self.assertEqual({t[-2:]: b["final"] for t, b in topics.items()},
+                         {"05": True, "06": True, "07": True, "08": True, "09": False})
         phone = self.county.watch(self.devices[VO], "bulletin/#")
-        phone.until(lambda t: len(t) == 3, "what a phone reads")
+        phone.until(lambda t: len(t) == 5, "what a phone reads")
 
 
 class Mistakes(Bulletin):
@@ -182,7 +186,7 @@ class Mistakes(Bulletin):
     def test_are_named(self):
         now = ("--clock", "2019-08-02T12:00:00+08:00")
         self.fails(2, "YYYY-MM")
-        for month in ("2019-7", "2019-13", "2019-00", "2019-07-01", "x", "2019-09"):
+        for month in ("2019-7", "2019-13", "2019-00", "2019-07-01", "x", "2019-09", "0000-01"):
             self.fails(1, "a month that has begun, such as 2019-08", month, *now)
         self.fails(3, "/nonexistent/x.md", "2019-07", "--output", "/nonexistent/x.md", *now)
         schema = os.path.join(zf.tempdir("schema"), "schema")
@@ -198,14 +202,14 @@ class Mistakes(Bulletin):
             f.write("{{name}}:{{figures.mine}} {{+change.mine}} {{figures.absent}}\n")
         more = os.path.join(schema, "bulletin", "50-mine.sql")
         with open(more, "w", encoding="utf-8") as f:
-            f.write("-- object: figures\nSELECT CAST(substr(:month, 6) AS INTEGER) AS mine, 12345678.9 AS yuan,"
+            f.write("-- object: figures\r\nSELECT CAST(substr(:month, 6) AS INTEGER) AS mine, 12345678.9 AS yuan,"
                     " iif(:month = '2019-07', 33.4, 33.3) AS share;\n")
         out = self.county.run("bulletin", "2019-07", "--schema-dir", schema, *now).stdout
         self.assertEqual(out.split(":", 1)[1], "7 +1 —\n")
         r = self.county.run("bulletin", "2019-07", "--json", "--schema-dir", schema, *now).stdout
         self.assertIn('"yuan":12345678.9,"share":33.4', r)
         self.assertIn('"yuan":0.0,"share":0.1', r)
-        for sql, words in (("SELECT 1 AS a;", "neither"), ("-- object: figures\nSELECT 1 AS a UNION SELECT 2;", "one row"),
+        for sql, words in (("SELECT 1 AS a;", "neither"), ("-- table: %s\nSELECT 1 AS a;" % ("x" * 64), "'-- table:' has more"), ("-- object: figures\nSELECT 1 AS a UNION SELECT 2;", "one row"),
                            ("-- table: x\nDELETE FROM task;", "only SELECT"),
                            ("-- table: x\nSELECT 1 AS a; SELECT 2 AS b;", "too many SELECTs"), ("-- table: x\nSELECT gone;", "gone")):
             with open(more, "w", encoding="utf-8") as f:
