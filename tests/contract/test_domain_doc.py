@@ -3,6 +3,8 @@ run as one script; a new form, figure, rule and parameter are in force without a
 
     python3 test_domain_doc.py PATH/TO/zoufang
 """
+import glob
+import json
 import os
 import re
 import signal
@@ -65,13 +67,32 @@ class WorkedExample(unittest.TestCase):
         self.assertIn("<<<end>>>", out, "ended early (%s)\n%s" % (p.returncode, everything))
         self.assertEqual(p.returncode, 0, everything)
         self.assertNotIn("Sanitizer", err + log)
-        self.assertEqual(out.count('"outcome":"stored"'), 2, everything)
+        self.assertEqual(out.count('"outcome":"stored"'), 3, everything)
         self.assertIn("a place to go is named", out + err)
         self.assertIn('"due":"2019-06-15"', out, "three days, as the parameter says")
         self.assertIn('"due":"2019-06-14"', out, "two days, as it was set")
         self.assertIn('"flood.safe":{"num":0,"den":1', out)
         self.assertIn('"flood.safe":{"num":1,"den":1', out)
+        step = next(s for s in out.split("<<<") if '"flood.safe":{"num":1' in s)
+        tasks = [json.loads(line) for line in re.findall(r'^\{.*"id":"T-R1-.*$', step, re.M)]
+        self.assertEqual([(t["id"], t["state"]) for t in tasks],
+                         [("T-R1-340825104299-03-0017-1", "closed")], "who looks again finds no other hazard")
         self.assertIn("the rule and its tasks are gone", out)
+
+    def test_the_page_names_every_view(self):
+        """With its level, and those of a level in the order in which they run."""
+        with open(PAGE, encoding="utf-8") as f:
+            table = re.search(r"^\| level \| views \|.*?\n\n", f.read(), re.M | re.S).group()
+        told, level = {}, ""
+        for at, names in re.findall(r"^\| (\w*) ?\| (`.*?) \|", table, re.M):
+            level = at or level
+            told.setdefault(level, []).extend(re.findall(r"`(.*?)`", names))
+        views = {}
+        for path in sorted(glob.glob(os.path.join(zf.SCHEMA, "views", "*.sql"))):
+            with open(path, encoding="utf-8") as f:
+                views.setdefault(re.search(r"^-- level: (\w+)", f.read(), re.M)[1], []).append(
+                    os.path.basename(path)[:-4])
+        self.assertEqual(told, views)
 
 
 if __name__ == "__main__":

@@ -188,7 +188,7 @@ class Mistakes(Ledger):
 
         def write(sql):
             with open(path, "w") as f:
-                f.write("-- ledger: toilets\n-- title-zh: 改厕台账\n" + sql)
+                f.write("-- ledger: toilets\r\n-- title-zh: 改厕台账 \r\n" + sql)
 
         write("SELECT village AS 区划代码, '=1+1' AS 公式 FROM temp.asked;")
         out = self.county.run("export", "ledger", "--theme", "toilets", "--village", VILLAGE, "--schema-dir", schema)
@@ -208,6 +208,17 @@ class Mistakes(Ledger):
         self.fails(3, "limit of 32,767", "--theme", "toilets", "--schema-dir", schema, "--format", "xlsx",
                    "--output", out_path)
         self.assertFalse(os.path.exists(out_path), "a cell that no workbook holds")
+        folder = os.path.dirname(path)
+        with open(path, "w") as f:
+            f.write("-- title-zh: %s\nSELECT 1 AS a;" % ("长" * 50))
+        self.fails(2, "'-- title-zh:' has more than", "--theme", "toilets", "--schema-dir", schema)
+        for i in range(61):
+            open(os.path.join(folder, "z%d.sql" % i), "w").close()
+        for options in ((), ("--theme", "water")):
+            self.fails(2, "more than 64 files", *options, "--schema-dir", schema)
+        for name in os.listdir(folder):
+            os.remove(os.path.join(folder, name))
+        self.fails(2, "there are no files", "--schema-dir", schema)
 
     def test_a_full_disk_leaves_the_document_of_before(self):
         def cramped():
