@@ -5,6 +5,7 @@ configuration, README, settings of the broker, error codes, limits, names of fil
 usage: test_docs.py PATH/TO/zoufang
 """
 
+import fnmatch
 import glob
 import os
 import re
@@ -157,6 +158,7 @@ class Pages(unittest.TestCase):
         self.assertEqual(sorted(rows), list(range(1, 49)))
         forms = {os.path.basename(p).rsplit(".", 2)[0] for p in glob.glob(f"{SOURCE}/schema/forms/*.json")}
         have = forms | {os.path.basename(p)[:-4] for p in glob.glob(f"{SOURCE}/schema/*/*.sql")}
+        params = [line.split(",")[0] for line in read("schema/params.csv").splitlines()]
         tests = set(re.findall(r"def (test_\w+)", "".join(
             read(os.path.relpath(p, SOURCE)) for p in glob.glob(f"{SOURCE}/tests/contract/test_*.py"))))
         numbered = {}
@@ -170,7 +172,7 @@ class Pages(unittest.TestCase):
             self.assertTrue(named, f"row {n}")
             for name in re.findall(r"`([^`]+)`", files):
                 name = re.sub(r"^status/", "", name)
-                self.assertTrue(name in have or name.startswith(("x-", "campaign.", "find_cat")) or
+                self.assertTrue(name in have or name.startswith(("x-", "find_cat")) or fnmatch.filter(params, name) or
                                 os.path.exists(f"{SOURCE}/schema/{name}"), f"row {n}: {name}")
             for name in re.findall(r"\bT-[\w-]+", files):
                 self.assertIn(name, have, f"row {n}")
