@@ -4,6 +4,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 #include <string.h>
 
 static bool wants_help(const struct app *a) {
@@ -37,6 +38,7 @@ static int finish(int status) {
 }
 
 int main(int argc, char **argv) {
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* nobody asks, and it takes a lock each time */
     const char *word = argc > 1 ? argv[1] : "";
     const struct command *c = command_find(word);
     if (c)

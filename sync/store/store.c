@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIGRATION_COUNT 1 /* files in schema/migrations */
+#define LOOKASIDE_SIZE 1200 /* SQLite's own; */
+#define LOOKASIDE_SLOTS 400 /* more of them: most of what a statement asks for is small */
+#define MIGRATION_COUNT 1   /* files in schema/migrations */
 
 extern const char queries_sql[];
 extern const char migration_001_sql[];
@@ -266,6 +268,7 @@ static bool open_file(struct store *s, const char *path, enum store_mode mode, s
     if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL))
         return err_set(e, ERR_IO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
     sqlite3_busy_timeout(s->db, 20000);
+    sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SIZE, LOOKASIDE_SLOTS);
     if (!register_functions(s))
         return err_set(e, ERR_BUG, "%s: %s", path, sqlite3_errmsg(s->db));
     if (mode == STORE_CREATE && pragma_int(s, "PRAGMA user_version") != 0)
