@@ -43,7 +43,7 @@ stricken AS MATERIALIZED (
   SELECT subject FROM visit WHERE sudden OR food = 0 OR clothing = 0 GROUP BY subject),
 step AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY subject ORDER BY hlc, id) AS n FROM (
-    SELECT v.subject, v.hlc, v.id, v.sudden OR v.food = 0 OR v.clothing = 0 IS 1 AS bad,
+    SELECT v.subject, v.hlc, v.id, (v.sudden OR v.food = 0 OR v.clothing = 0) IS 1 AS bad,
            coalesce(v.met AND v.food AND v.clothing AND NOT v.sudden, 0) AS well, v.measure
       FROM stricken t CROSS JOIN visit v ON v.subject = t.subject
     UNION ALL
