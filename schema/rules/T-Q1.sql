@@ -5,8 +5,9 @@
 -- title-zh: 核实数据
 -- title-en: Check the data
 -- Records that have no effect yet, as views of their subjects tell them: a stage of a house's works or
--- an exit's step before an earlier one is there, a medical check that leaves a member out, a child said
--- to have dropped out that is not of school age. What rows fault.* say is asked by T-Q1-fault.sql.
+-- an exit's step before an earlier one is there, a medical check that leaves a member out or names
+-- somebody else, a child said to have dropped out that is not of school age. What rows fault.* say is
+-- asked by T-Q1-fault.sql.
 WITH hole AS (
   SELECT c.subject AS root, c.subject, printf('b%02d', x.value ->> '$.bld') AS part, x.value AS doc,
          '核实数据:危房改造缺少前一环节' AS zh, 'Check the data: an earlier stage of the works is missing' AS en
@@ -14,7 +15,8 @@ WITH hole AS (
     CROSS JOIN json_each(l.doc, '$.holes') x
   UNION ALL
   SELECT c.subject, c.subject, 'medical', x.value,
-         '核实数据:医保核查漏填或重复填报成员', 'Check the data: a medical check does not list every member once'
+         '核实数据:医保核查漏填、重复填报成员或填了非本户的人',
+         'Check the data: a medical check does not list every member once and nobody else'
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'medical'
     CROSS JOIN json_each(l.doc, '$.holes') x
   UNION ALL

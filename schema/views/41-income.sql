@@ -6,7 +6,8 @@
 -- keeps: at.income income gap.income
 -- Income a head, of signed checks only: the newest of a year counts for that year. `income`: {"yuan",
 -- "year", "day"} of the newest check, "years": [{"year", "yuan", "day", "cause"}], "checks":
--- [{"hlc", "day", "low"}] (low: below the line of those who are watched; null: unknown), "asked":
+-- [{"hlc", "day", "low"}] (low: below the line of those who are watched; null: unknown), without those
+-- of a year before that of an earlier one, or still to come (`fresh`): they say nothing of now. "asked":
 -- [{"cycle", "opened", "closed", "cause", "why"}]: where a check is below the line, or half as much
 -- again or half as little as last year (which the check before it of that year was not), until it is
 -- signed anew. `gap.income`: [{"from", "to"}], the days between which it was below the line.
@@ -36,10 +37,15 @@ odd AS MATERIALIZED (
 asked AS MATERIALIZED (
   SELECT *, row_number() OVER (PARTITION BY subject ORDER BY n) AS cycle
     FROM odd WHERE (below OR jump) AND NOT before),
--- where the checks go below the line and above it
+fresh AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT *, max(year) OVER (PARTITION BY subject ORDER BY n ROWS UNBOUNDED PRECEDING) AS newest
+      FROM step WHERE year <= CAST(substr(day, 1, 4) AS INTEGER))
+   WHERE year = newest),
+-- where these go below the line and above it
 turn AS MATERIALIZED (
   SELECT subject, n, day, below, lead(day) OVER (PARTITION BY subject ORDER BY n) AS until FROM (
-    SELECT *, lag(below, 1, 0) OVER (PARTITION BY subject ORDER BY n) AS was FROM step)
+    SELECT *, lag(below, 1, 0) OVER (PARTITION BY subject ORDER BY n) AS was FROM fresh)
    WHERE below <> was),
 instant AS MATERIALIZED (
   SELECT subject, '' AS key, today() AS day, 9223372036854775807 AS hlc FROM yearly GROUP BY subject
@@ -75,7 +81,7 @@ SELECT y.subject, 'income', NULL, NULL, NULL, json_object('yuan', round(y.yuan, 
     'checks', (
     SELECT json_group_array(json_object('hlc', hlc, 'day', day,
                                         'low', yuan < (SELECT near FROM line)))
-      FROM (SELECT * FROM step o WHERE o.subject = y.subject ORDER BY o.n)),
+      FROM (SELECT * FROM fresh o WHERE o.subject = y.subject ORDER BY o.n)),
     'asked', (
     SELECT json_group_array(json_object('cycle', cycle, 'opened', day, 'closed', again,
                                         'cause', id_text(id), 'why', iif(below, 'line', 'jump')))

@@ -5,10 +5,11 @@
 -- names: check.medical
 -- keeps: at.medical medical gap.medical
 -- Everybody is insured, by this year's newest check that names every member of the household exactly
--- once; what members' facts say later counts more. `medical`: {"day", "insured", "members",
+-- once and nobody of another; what members' facts say later counts more. `medical`: {"day", "insured", "members",
 -- "oop_yuan"} of the newest such check, "uninsured" [{"person", "cycle", "opened", "closed", "cause"}]
 -- and "holes" [{"cycle", "opened", "closed", "cause"}]: checks without effect, until the next one
--- that had every member of its time. `gap.medical`: [{"from", "to"}].
+-- that had every member of its time. Who is uninsured since when is told without checks of a year
+-- before that of an earlier one, or still to come. `gap.medical`: [{"from", "to"}].
 WITH checked AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, hlc_day(r.hlc) AS day, r.body ->> '$.data.year' AS year,
          unsealed(r.body) ->> '$.data.oop_yuan' AS oop, unsealed(r.body) AS body
@@ -17,6 +18,8 @@ named AS MATERIALIZED (
   SELECT k.subject, k.hlc, k.id, m.value ->> '$.person' AS person, max(m.value ->> '$.insured') AS insured,
          count(*) AS times
     FROM checked k CROSS JOIN json_each(k.body, '$.data.members') m GROUP BY k.id, m.value ->> '$.person'),
+alien AS MATERIALIZED (
+  SELECT DISTINCT id FROM named WHERE substr(person, 1, length(subject) + 1) <> subject || '-'),
 flagged AS MATERIALIZED (
   SELECT c.subject, l.doc FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'members'
    WHERE c.subject IN (SELECT subject FROM checked) OR instr(l.doc, '"uninsured":1') > 0),
@@ -30,9 +33,9 @@ instant AS MATERIALIZED (
   SELECT s.subject, i.value ->> '$.key', i.value ->> '$.day', i.value ->> '$.hlc'
     FROM flagged s CROSS JOIN ledger l ON l.subject = s.subject AND l.view = 'instants'
     CROSS JOIN json_each(l.doc) i),
--- whom a check leaves out, or names twice, of the members of its own time
+-- which checks name every member of their own time once, and nobody of another household
 whole AS MATERIALIZED (
-  SELECT k.*, NOT EXISTS (
+  SELECT k.*, k.id NOT IN (SELECT id FROM alien) AND NOT EXISTS (
       SELECT 1 FROM member m WHERE m.subject = k.subject AND m.since <= k.hlc AND m.gone > k.hlc
          AND coalesce((SELECT n.times FROM named n WHERE n.id = k.id AND n.person = m.id), 0) <> 1) AS whole
     FROM checked k),
@@ -48,7 +51,7 @@ used AS MATERIALIZED (
          row_number() OVER (PARTITION BY i.subject, i.key ORDER BY k.year DESC, k.hlc DESC, k.id DESC) AS nth
     FROM instant i CROSS JOIN checked k ON k.subject = i.subject AND k.hlc <= i.hlc
      AND k.year <= CAST(substr(i.day, 1, 4) AS INTEGER)
-   WHERE NOT EXISTS (
+   WHERE k.id NOT IN (SELECT id FROM alien) AND NOT EXISTS (
       SELECT 1 FROM member m WHERE m.subject = i.subject AND m.since <= i.hlc AND m.gone > i.hlc
          AND coalesce((SELECT n.times FROM named n WHERE n.id = k.id AND n.person = m.id), 0) <> 1)),
 fact AS MATERIALIZED (
@@ -66,9 +69,14 @@ state AS MATERIALIZED (
   SELECT *, CASE WHEN NOT valid THEN 'stale' WHEN insured = members THEN 'ok' ELSE 'gap' END AS state
     FROM count),
 -- each member: insured or not, said by checks that had everybody and by facts
+fresh AS MATERIALIZED (
+  SELECT * FROM (
+    SELECT *, max(year) OVER (PARTITION BY subject ORDER BY hlc, id ROWS UNBOUNDED PRECEDING) AS newest
+      FROM whole WHERE whole AND year <= CAST(substr(day, 1, 4) AS INTEGER))
+   WHERE year = newest),
 event AS MATERIALIZED (
   SELECT w.subject, n.person, w.hlc, w.id, n.insured
-    FROM whole w CROSS JOIN named n ON n.id = w.id WHERE w.whole AND n.times = 1
+    FROM fresh w CROSS JOIN named n ON n.id = w.id WHERE n.times = 1
   UNION ALL
   SELECT subject, person, hlc, id, insured FROM fact),
 lack AS MATERIALIZED (
