@@ -37,7 +37,7 @@ step AS MATERIALIZED (
 fit AS MATERIALIZED (
   SELECT s.*, CASE step
       WHEN 'announce' THEN EXISTS (
-        SELECT 1 FROM step x WHERE x.subject = s.subject AND x.year = s.year AND x.until < s.date)
+        SELECT 1 FROM step x WHERE x.subject = s.subject AND x.year = s.year AND x.step = 'notice' AND x.until < s.date)
       WHEN 'mark' THEN 7 = (
         SELECT count(*) FROM ledger l
          WHERE l.subject = s.subject AND l.view IN ('at.income', 'at.food', 'at.clothing', 'at.education',

@@ -70,6 +70,10 @@ class HouseScenario(Scenario):
         data = visit(day, *args, **more)
         return self.send("visit.household", h, by, data, at=day + "T12:00", gps=HERE)
 
+    def nobody_met(self, h, day):
+        self.send("visit.household", h, VO, {k: v for k, v in visit(day, met="none").items()
+                                             if k not in ("food_ok", "clothing_ok")}, at=day + "T10:00", gps=HERE)
+
     def status_of(self, h):
         return self.ledger(h, "status")[2]
 
@@ -135,7 +139,8 @@ class Exit(HouseScenario):
         self.evidence(HOUSE, 10)
         steps = [(VO, step("review", "2019-11-01", votes_for=30, votes_all=40)), (VO, step("agree", "2019-11-03", signed=True)),
                  (VO, step("notice", "2019-11-04", notice_to="2019-11-11")),
-                 (TW, step("announce", "2019-11-11", objections=0)), (TW, step("mark", "2019-11-12"))]
+                 (TW, step("announce", "2019-11-11", objections=0, notice_to="2019-01-01")),
+                 (TW, step("mark", "2019-11-12"))]
         for by, data in steps:
             self.send("exit.step", HOUSE, by, data, at=data["date"])
         self.assertFalse(self.checks(HOUSE)["exit_ready"])     # nobody verified before the household agreed
@@ -154,6 +159,7 @@ class Exit(HouseScenario):
         self.assertEqual((status["status"], status["marked"]), ("exited", "2019-11-15"))
 
     def test_t_x1(self):
+        self.param("income_line_yuan", LINE)
         self.day("2019-06-20")
         h, poor, fine = self.household(PLANNED), self.household(POOR), self.household(PLANNED)
         one, two, three = ("T-X1-%s-%d" % (h, k) for k in (1, 2, 3))
@@ -183,6 +189,11 @@ class Exit(HouseScenario):
             one: "closed 2019-06-02 2019-12-31 2019-06-12", two: "closed 2019-06-15 2019-12-31 2019-06-17",
             three: "open 2019-06-19 2019-12-31"})
         self.assertTask("T-X1-%s-1" % poor, "open 2019-06-19 2019-12-31")
+        # what it earned the year before closes nothing
+        self.send("check.income", fine, VO, income(3000), at="2019-06-19")
+        self.send("check.income", fine, VO, income(4000, year=2018), at="2019-06-19T10:00")
+        self.assertEqual(self.checks(fine)["income"], "gap")
+        self.assertTask("T-X1-%s-1" % fine, "open 2019-06-19 2019-12-31")
         self.param("stop.exit", None)
         self.day("2019-06-21")
         self.assertTask(three, "open 2019-06-19 2019-07-19")
@@ -208,11 +219,18 @@ class Exit(HouseScenario):
         self.assertFalse(self.checks(near)["watch"])
         self.assertTask(helper, "closed 2019-06-03 2019-06-06 2019-06-12")
         self.assertTask(month, "open 2019-06-01 2019-06-30")   # was needed this month
-        self.day("2019-07-01")
+        self.day("2019-07-10")
         self.assertTask("T-V1-%s-2019-07" % near, None)
+        # near again: somebody is to be found again, and was found no longer needed once
+        self.send("check.income", near, VO, income(1.05 * LINE, 20, wage=78687), at="2019-07-10T08:00")
+        self.assertEqual(self.tasks("T-V2-%s-*" % near), {helper: "closed 2019-06-03 2019-06-06 2019-06-12",
+                                                          "T-V2-%s-2" % near: "open 2019-07-10 2019-07-13"})
+        # a year before says nothing of now
+        self.send("check.income", near, VO, income(9000, year=2018), at="2019-07-10T09:00")
+        self.assertTrue(self.checks(near)["watch"])
         # the line goes up: what was said then is judged anew
         self.param("income_line_yuan", 4500)
-        self.day("2019-07-02")
+        self.day("2019-07-11")
         self.assertEqual((self.checks(near)["watch"], self.checks(far)["watch"]), (True, True))
 
 
@@ -227,8 +245,7 @@ class Visits(HouseScenario):
         june, july = ["T-V1-%s-2019-06" % h for h in (care, poor)], ["T-V1-%s-2019-07" % h for h in (care, poor)]
         # by telephone, nobody met, too short: no visit; of the right kind: one
         self.send("visit.household", poor, VO, by_phone("2019-06-12"), at="2019-06-12")
-        self.send("visit.household", poor, VO, {k: v for k, v in visit("2019-06-13", met="none").items()
-                                                if k not in ("food_ok", "clothing_ok")}, at="2019-06-13T10:00", gps=HERE)
+        self.nobody_met(poor, "2019-06-13")
         self.visit(poor, VO, "2019-06-14", 19)
         self.visit(done, VO, "2019-06-14", 20)
         self.visit(ordinary, VO, "2019-06-14")
@@ -324,6 +341,7 @@ class Rules(HouseScenario):
         one, two = "T-S1-%s-1" % h, "T-S1-%s-2" % h
         self.visit(fine, VO, "2019-06-12")
         self.assertEqual(self.tasks("T-S1-*"), {})
+        self.nobody_met(h, "2019-06-10")                      # says nothing, and does not hide what is found later
         self.visit(h, VO, "2019-06-12", clothing_ok=False)
         self.assertEqual(self.tasks("T-S1-*"), {one: "open 2019-06-12 2019-06-15"})
         task = self.task(one)
@@ -341,6 +359,7 @@ class Rules(HouseScenario):
                                           "due": "2019-06-30"}, at="2019-06-17")
         self.assertTask(one, "closed 2019-06-12 2019-06-15 2019-06-17")
         self.day("2019-07-12")
+        self.nobody_met(h, "2019-07-09")
         self.visit(h, VO, "2019-07-10", sudden_event=True, event_text="车祸")
         self.assertEqual(self.tasks("T-S1-*"), {one: "closed 2019-06-12 2019-06-15 2019-06-17",
                                                 two: "open 2019-07-10 2019-07-13"})
@@ -393,7 +412,12 @@ class Rules(HouseScenario):
         self.assertEqual(self.checks(HOUSE)["medical"], "gap")
         self.assertEqual((self.task(one)["priority"], self.task(one)["assignee"]["role"]), (2, "VO"))
         self.send("check.medical", HOUSE, VO, medical(people, people[3]), at="2019-06-04")
+        # insured the year before, or by a check that names somebody else's member: not insured now
+        self.send("check.medical", HOUSE, VO, dict(medical(people), year=2018), at="2019-06-04T10:00")
+        self.send("check.medical", HOUSE, VO, medical(people + self.members(self.household())[:1]), at="2019-06-05")
         self.assertEqual(self.tasks("T-M1-%s-*" % HOUSE), {one: "open 2019-06-03 2019-06-18"})
+        self.assertEqual(self.checks(HOUSE)["medical"], "gap")
+        self.assertTask("T-Q1-%s-medical-2" % HOUSE, "open 2019-06-05 2019-06-12")
         self.send("person.facts", people[3], VO, {"op": "edit", "set": {"insured": True}}, at="2019-06-06")
         self.assertTask(one, "closed 2019-06-03 2019-06-18 2019-06-06")
         self.assertEqual(self.checks(HOUSE)["medical"], "ok")
@@ -427,6 +451,13 @@ class Rules(HouseScenario):
                                                        two: "open 2019-06-11 2019-06-14"})
         self.send("assign.set", h, TW, {"kind": "cadre_household", "cadre": "C-00025", "from": "2019-06-15"}, at="2019-06-15")
         self.assertTask(two, "closed 2019-06-11 2019-06-14 2019-06-15")
+        # not helped any more; that its status changes once more is nothing to this
+        out = self.household(NONE)
+        for kind, status, day in (("general_poor", "not_exited", "2019-06-03"), ("ordinary", "removed", "2019-06-12"),
+                                  ("ordinary", "none", "2019-06-18")):
+            self.send("hh.facts", out, TW, {"set": {"hh_type": kind, "poverty_status": status}, "reason": "动态调整"},
+                      at=day)
+        self.assertTasks("T-V2-%s-*" % out, **{"T-V2-%s-1" % out: "closed 2019-06-03 2019-06-06 2019-06-12"})
 
 
 class Unknown(HouseScenario):
