@@ -4,13 +4,14 @@
 -- reads: status
 -- names: visit
 -- Counted visits of each month that wants some: as many as were needed when it began, or when the
--- need first came in it; none while the county has not said how many. A month is closed by the last
--- of them, in it or after it. doc: [{"month", "need", "n", "closed"}].
+-- need first came in it; none while the county has not said how many, or how short one may be. A
+-- month is closed by the last of them, in it or after it. doc: [{"month", "need", "n", "closed"}].
 WITH RECURSIVE
 turn AS MATERIALIZED (
   SELECT c.subject, l.place, x.key AS n, x.value ->> '$.day' AS day,
-         iif(iif(x.value ->> '$.status' = 'planned_exit', param('visit.month_count_planned_exit'),
-                 param('visit.month_count')) IS NULL, 0, x.value ->> '$.need') AS need
+         iif(param('visit.counted_min') IS NULL
+               OR iif(x.value ->> '$.status' = 'planned_exit', param('visit.month_count_planned_exit'),
+                      param('visit.month_count')) IS NULL, 0, x.value ->> '$.need') AS need
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'status'
     CROSS JOIN json_each(l.doc, '$.turns') x),
 counted AS MATERIALIZED (
@@ -21,7 +22,7 @@ counted AS MATERIALIZED (
     CROSS JOIN stored_record r ON r.subject = t.subject AND r.form = 'visit.household'
    WHERE r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none'
      AND unixepoch(upper(r.body ->> '$.data.end')) - unixepoch(upper(r.body ->> '$.data.start'))
-         >= coalesce(param('visit.counted_min'), 0) * 60),
+         >= param('visit.counted_min') * 60),
 month(subject, place, first) AS (
   SELECT subject, place, date(min(day), 'start of month') FROM turn WHERE need > 0 GROUP BY subject
   UNION ALL
