@@ -11,7 +11,7 @@
 -- (inspect.env_village), or a project begun before its announcement ended (project.step, as
 -- 70-project.sql found it; so is the place). What is counted is open or closed of found; covert
 -- work is counted nowhere but in kept rows. finding.loop stands at the county.
--- The check is the township's (TW), the county's (CO)
+-- The check is the township's (TW; the county and its inspectors, CO and SI, may do it too), the county's (CO)
 -- if it is covert or a township has to rectify; the look-back is the covert team's (CT). Nobody
 -- verifies who rectified the finding before, or belongs to the unit that has to; a check needs a
 -- rectification, a look-back a closed finding. A rectification is not done before the finding; more
@@ -94,8 +94,10 @@ ev AS MATERIALIZED (
                 CASE WHEN r.body ->> '$.data.done' < p.day THEN 'early'
                      WHEN r.body ->> '$.data.extend_to' > p.stop THEN 'stop' END
               WHEN a.doc ->> '$.unit' = p.unit THEN 'own'
-              WHEN a.doc ->> '$.role' IS NOT iif(r.body ->> '$.data.stage' = 'lookback', 'CT', p.checker)
-              THEN 'role' END AS wrong
+              WHEN instr(CASE WHEN r.body ->> '$.data.stage' = 'lookback' THEN 'CT'
+                              WHEN p.checker = 'TW' THEN 'TW SI CO' ELSE p.checker END,
+                         a.doc ->> '$.role') > 0
+              THEN NULL ELSE 'role' END AS wrong
     FROM duty p CROSS JOIN stored_record r
       ON r.subject = p.subject AND r.form IN ('rectify.report', 'verify.lookback')
     LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author),
