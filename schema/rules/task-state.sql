@@ -2,8 +2,9 @@
 -- forms: task.update
 -- What people say about a task, in the order of their stamps: its assignee accepts and reports it,
 -- its verifier returns what was reported, the county extends it (never past the stop) or calls it
--- off; so does who reported the finding that it is about, but not for its own unit. The form holds
--- what others call off or extend: stored, it was released. What has no effect brings T-Q1.
+-- off; so does who reported the finding that it is about, but not for its own unit. Of other tasks the
+-- form holds what others call off or extend: stored, it was released. Of a finding's tasks what one
+-- says who may not brings T-Q1 (z-T-Q1-finding.sql); of others it has no effect and no more.
 WITH said AS MATERIALIZED (
   SELECT w.id, w.due, w.stop, w.state AS base, r.hlc, r.id AS rid, hlc_day(r.hlc) AS day,
          r.body ->> '$.data.state' AS state, r.body ->> '$.data.due' AS new_due,

@@ -30,7 +30,7 @@ home AS MATERIALIZED (
            OR (substr(s.value, 7) = '000000' AND substr(v.div, 1, 6) = substr(s.value, 1, 6)))))
    GROUP BY subject),
 judged AS MATERIALIZED (
-  SELECT v.*, import OR (v.step <> 'rejected' OR v.role IN ('TW', 'CO')) AND EXISTS (
+  SELECT v.*, import OR EXISTS (
            SELECT 1 FROM json_each(v.scope) s
             WHERE h.div = s.value OR (substr(s.value, 10) = '000' AND substr(h.div, 1, 9) = substr(s.value, 1, 9))
                OR (substr(s.value, 7) = '000000' AND substr(h.div, 1, 6) = substr(s.value, 1, 6))) AS able
