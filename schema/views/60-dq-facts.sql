@@ -8,8 +8,9 @@
 -- dq2: a poor household with a public employee, a dear vehicle, another home or a business; dq5d: a
 -- member recorded as dead who is current again; type, cause: what the form asks of one record (type and status
 -- of a household agree, a cause stands once) of what two said; dq7: an age that does not go with what the member is;
--- dq8: disabled without a certificate, or the other way round; head: not exactly one head. Members with an
--- ID number lie under it besides (`dq.id.*`), with the days between which they had it as members.
+-- dq8: disabled without a certificate, or the other way round; head: not exactly one head; named: whom
+-- the household's facts name as its head is none by the member's own. Members with an ID number lie
+-- under it besides (`dq.id.*`), with the days between which they had it as members.
 WITH RECURSIVE
 -- hot: somebody was recorded more than once
 home AS MATERIALIZED (
@@ -101,6 +102,11 @@ own AS MATERIALIZED (
   SELECT f.subject, f.id, f.n, s.rid, hlc_day(s.hlc),
          coalesce(hlc_day(lead(s.hlc) OVER (PARTITION BY f.id ORDER BY f.n)), '9999'), f.doc
     FROM fold f CROSS JOIN step s ON s.id = f.id AND s.n = f.n WHERE f.id = f.subject),
+-- times in which whom a household names as its head was none
+misnamed AS MATERIALIZED (
+  SELECT o.subject, o.id, o.n, o.rid, a.id AS person, o.day, a.day AS told, min(o.until, a.until) AS until
+    FROM own o CROSS JOIN said a ON a.id = o.doc ->> '$.head'
+   WHERE a.subject = o.subject AND NOT (a.here AND a.relation IS 'head') AND a.relation IS NOT NULL),
 wrong AS (
   SELECT subject, id, n, rid, day, until, 'dq2' AS dq, '' AS young, '' AS old FROM own
    WHERE doc ->> '$.poverty_status' IN ('not_exited', 'planned_exit', 'returned')
@@ -114,6 +120,15 @@ wrong AS (
   SELECT subject, id, n, rid, day, until, 'cause', '', '' FROM own
    WHERE day IS NOT NULL AND EXISTS (
      SELECT 1 FROM json_each(doc, '$.other_causes') x WHERE x.value = doc ->> '$.main_cause')
+  UNION ALL
+  SELECT * FROM (
+    SELECT subject, id, n, rid, max(
+             coalesce(day, (SELECT hlc_day(min(r.hlc)) FROM stored_record r
+                             WHERE r.subject = m.subject AND r.form = 'hh.facts')),
+             coalesce(told, (SELECT hlc_day(min(r.hlc)) FROM stored_record r
+                              WHERE r.subject = m.person AND r.form = 'person.facts'))) AS day,
+           until, 'named', '', '' FROM misnamed m)
+   WHERE day < until
   UNION ALL
   SELECT subject, id, n, rid, day, until, 'dq8', '', '' FROM said WHERE here AND cert_differs
   UNION ALL
@@ -180,6 +195,7 @@ SELECT subject, 'fault.facts' AS name, NULL AS place, NULL AS num, NULL AS den,
                           WHEN 'cause' THEN '核实数据:其他致贫原因与主要致贫原因重复'
                           WHEN 'dq7' THEN '核实数据:年龄与关系、学业或劳动能力不符'
                           WHEN 'dq8' THEN '核实数据:健康状况与残疾证不符'
+                          WHEN 'named' THEN '核实数据:户主与家庭成员关系不符'
                           ELSE '核实数据:户主应有且只有一人' END AS zh,
                CASE dq WHEN 'dq2' THEN 'Check the data: a poor household with means of its own'
                        WHEN 'type' THEN 'Check the data: type and poverty status do not agree'
@@ -187,6 +203,7 @@ SELECT subject, 'fault.facts' AS name, NULL AS place, NULL AS num, NULL AS den,
                        WHEN 'dq5d' THEN 'Check the data: a member recorded as dead is current'
                        WHEN 'dq7' THEN 'Check the data: the age does not fit'
                        WHEN 'dq8' THEN 'Check the data: disabled and certificate do not agree'
+                       WHEN 'named' THEN 'Check the data: the head named is not the head among the members'
                        ELSE 'Check the data: not exactly one head' END AS en
           FROM told ORDER BY subject, id, dq, cycle) t
  GROUP BY subject

@@ -85,6 +85,22 @@ class Forms(Scenario):
         self.facts(TW, "2019-06-15", hh_type="general_poor", other_causes=[])
         self.assertTask("T-Q1-%s-type-1" % HOUSE, "closed 2019-06-13 2019-06-20 2019-06-15")
         self.assertTask("T-Q1-%s-cause-1" % HOUSE, "closed 2019-06-14 2019-06-21 2019-06-15")
+        # two forms say who is the head
+        named = "T-Q1-%s-named-" % HOUSE
+        self.assertTasks(named + "*")
+        self.facts(VO, "2019-06-13T11:00", head=HOUSE + "-02")
+        self.assertTasks(named + "*", **{named + "1": "open 2019-06-13 2019-06-20"})
+        for n, relation in ((1, "spouse"), (2, "head")):
+            self.send("person.facts", HOUSE + "-0%d" % n, VO, {"op": "edit", "set": {"relation": relation}},
+                      at="2019-06-15T1%d:00" % n)
+        self.assertTasks(named + "*", **{named + "1": "closed 2019-06-13 2019-06-20 2019-06-15"})
+        self.send("person.facts", HOUSE + "-02", VO, {"op": "leave", "leave_reason": "moved", "leave_date": "2019-06-17"},
+                  at="2019-06-17")
+        self.facts(VO, "2019-06-18", head=HOUSE + "-01")
+        self.assertTasks(named + "*", **{named + "1": "closed 2019-06-13 2019-06-20 2019-06-15",
+                                         named + "2": "open 2019-06-17 2019-06-24"})
+        self.send("person.facts", HOUSE + "-01", VO, {"op": "edit", "set": {"relation": "head"}}, at="2019-06-19")
+        self.assertTask(named + "2", "closed 2019-06-17 2019-06-24 2019-06-19")
 
         for day, facts in (("2019-06-13", {"groups": 12}), ("2019-06-14", {"groups_road": 12}),
                            ("2019-06-15", {"groups": 11}), ("2019-06-17", {"groups_road": 11})):

@@ -272,6 +272,10 @@ class Visits(HouseScenario):
         self.assertTask("T-V1-%s-2019-08" % care, None)
         self.assertTask("T-V1-%s-2019-08" % poor, "open 2019-08-01 2019-08-31")
         self.assertIndicator("visit", 0, asked["den"] - 1, ok=False)
+        self.param("visit.counted_min", None)                 # how long is a visit?
+        self.settle()
+        self.day("2019-08-02")
+        self.assertIsNone(self.ledger(poor, "visit"))
 
     def test_36_the_secretaries_tours(self):
         """Coverage per secretary: of the village, the township, the county."""
