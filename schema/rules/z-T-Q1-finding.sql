@@ -5,7 +5,8 @@
 -- title-zh: 核实数据:整改、核查记录未生效
 -- title-en: Check the data: a record about the finding has no effect
 -- A rectification, check or look-back without effect, for its author to correct: ended by the next
--- one that has effect. Then what was said about the finding's tasks by one who may not (so this file
+-- one that has effect; the county verifies what the township, the sector or the county wrote, and all
+-- about covert work. Then what was said about the finding's tasks by one who may not (so this file
 -- comes after the rules of findings).
 WITH idle AS (
   SELECT c.subject, l.doc, x.value ->> '$.day' AS day, x.value ->> '$.id' AS id,
@@ -51,7 +52,8 @@ SELECT subject AS root, subject, doc ->> '$.place' AS place,
                 WHEN 'role' THEN 'Check the data: verified by one who does not verify this'
                 WHEN 'order' THEN 'Check the data: out of order'
                 ELSE 'Check the data: the task is not theirs to change' END AS title_en,
-       coalesce(role, '') AS assignee_role, author AS assignee, 'TW' AS verifier_role,
+       coalesce(role, '') AS assignee_role, author AS assignee,
+       iif(doc ->> '$.covert' OR role IN ('TW', 'SI', 'CT', 'CO'), 'CO', 'TW') AS verifier_role,
        iif(doc ->> '$.covert', 5, 1) AS class,
        iif(doc ->> '$.covert' AND doc ->> '$.told', doc ->> '$.unit', '') AS audience
   FROM idle

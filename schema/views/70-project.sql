@@ -20,15 +20,16 @@ ev AS MATERIALIZED (
     LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author),
 -- where it lies: as the newest declaration says that its author may make
 home AS MATERIALIZED (
-  SELECT subject, div, name, cat, yuan, hh_served, link, max(hlc) FROM (
-    SELECT subject, div, hlc, data ->> '$.name' AS name, data ->> '$.cat' AS cat,
-           data ->> '$.yuan' AS yuan, data ->> '$.hh_served' AS hh_served, data ->> '$.link' AS link
+  SELECT subject, div, name, cat, yuan, hh_served, link FROM (
+    SELECT subject, div, data ->> '$.name' AS name, data ->> '$.cat' AS cat,
+           data ->> '$.yuan' AS yuan, data ->> '$.hh_served' AS hh_served, data ->> '$.link' AS link,
+           row_number() OVER (PARTITION BY subject ORDER BY hlc DESC, id DESC) AS k
       FROM ev v
      WHERE step = 'declared' AND (import OR EXISTS (
        SELECT 1 FROM json_each(v.scope) s
         WHERE v.div = s.value OR (substr(s.value, 10) = '000' AND substr(v.div, 1, 9) = substr(s.value, 1, 9))
            OR (substr(s.value, 7) = '000000' AND substr(v.div, 1, 6) = substr(s.value, 1, 6)))))
-   GROUP BY subject),
+   WHERE k = 1),
 judged AS MATERIALIZED (
   SELECT v.*, import OR EXISTS (
            SELECT 1 FROM json_each(v.scope) s
@@ -73,7 +74,8 @@ hole AS MATERIALIZED (
     FROM turn WHERE hole <> hole_before WINDOW w AS (PARTITION BY subject ORDER BY n)
   UNION ALL
   SELECT subject, 'area', day, (
-           SELECT min(x.day) FROM step x WHERE x.subject = j.subject AND x.step = j.step AND x.hlc > j.hlc), id, 1
+           SELECT min(x.day) FROM step x WHERE x.subject = j.subject AND x.step = j.step
+              AND (x.hlc, x.id) > (j.hlc, j.id)), id, 1
     FROM judged j WHERE NOT able),
 early AS MATERIALIZED (
   SELECT s.subject, s.id FROM step s
