@@ -21,12 +21,12 @@ finding AS MATERIALIZED (
 event AS MATERIALIZED (
   SELECT e.value ->> '$.what' AS what FROM finding f CROSS JOIN json_each(f.events) e
    WHERE e.value ->> '$.day' BETWEEN :from AND :to),
--- Tasks that ran at the end of the month.
+-- Tasks that ran at the end of the month. Without a due day none is late, and none on time.
 running AS MATERIALIZED (
-  SELECT due, priority FROM task
+  SELECT nullif(due, '') AS due, priority FROM task
    WHERE gone = '' AND class < 5 AND state <> 'void' AND opened <= :to AND (closed = '' OR closed > :to)),
 ended AS MATERIALIZED (
-  SELECT closed <= due AS on_time FROM task
+  SELECT closed <= nullif(due, '') AS on_time FROM task
    WHERE gone = '' AND class < 5 AND state = 'closed' AND closed BETWEEN :from AND :to),
 visit AS MATERIALIZED (
   SELECT (SELECT m.value ->> '$.closed' <= :to FROM json_each(l.doc) m WHERE m.value ->> '$.month' = :month) AS done
@@ -79,7 +79,7 @@ counted AS MATERIALIZED (
     (SELECT count(*) FROM running WHERE due < :to) AS tasks_overdue,
     (SELECT count(*) FROM running
       WHERE julianday(:to) - julianday(due) >= iif(priority = 1, 4, 7)) AS tasks_overdue_county,
-    (SELECT count(*) FROM ended) AS tasks_ended,
+    (SELECT count(*) FROM ended) AS tasks_ended, (SELECT count(on_time) FROM ended) AS tasks_ended_due,
     (SELECT count(*) FROM ended WHERE on_time) AS tasks_on_time,
     (SELECT count(*) FROM visit) AS visits_due,
     (SELECT count(*) FROM visit WHERE done) AS visits_done,
@@ -96,6 +96,6 @@ SELECT *,
   round(100.0 * closed_all / nullif(found_all, 0), 1) AS closed_all_pct,
   round(100.0 * tour_closed / nullif(tour, 0), 1) AS tour_closed_pct,
   round(100.0 * reopened / nullif(lookbacks, 0), 1) AS lookback_fail_pct,
-  round(100.0 * tasks_on_time / nullif(tasks_ended, 0), 1) AS on_time_pct,
+  round(100.0 * tasks_on_time / nullif(tasks_ended_due, 0), 1) AS on_time_pct,
   round(100.0 * visits_done / nullif(visits_due, 0), 1) AS visit_pct
   FROM counted;

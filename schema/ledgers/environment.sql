@@ -27,7 +27,7 @@ item AS (
     FROM home o LEFT JOIN json_each(o.wanting) x)
 SELECT i.village AS 区划代码, i.subject AS 户编号, substr(i.subject, 14, 2) + 0 AS 村民组, i.day AS 最近检查,
        iif(i.fine, '六项达标', '未达标') AS 现状, i.what AS 未达标项目, i.found AS 发现日期, i.closed AS 整改日期,
-       t.id AS 任务编号, t.due AS 任务期限,
+       t.id AS 任务编号, nullif(t.due, '') AS 任务期限,
        (SELECT zh FROM temp.code WHERE list = 'task_state' AND code = t.state) AS 任务状态
   FROM item i LEFT JOIN task t ON t.id = i.task AND t.gone = '' AND t.class < 2
  ORDER BY i.subject, i.found;

@@ -21,7 +21,7 @@ SELECT a.village AS 区划代码, l.subject AS 户编号, substr(l.subject, 14, 
        (SELECT hlc_day(r.hlc) FROM stored_record r WHERE r.subject = l.subject AND r.form = 'lookback.relocation'
          ORDER BY r.hlc DESC LIMIT 1) AS 最近回头看,
        iif(m.doc ->> '$.closed' IS NULL, '未回头看', iif(l.num < l.den, '人数不全', '已完成')) AS 状态,
-       t.id AS 任务编号, t.due AS 任务期限,
+       t.id AS 任务编号, nullif(t.due, '') AS 任务期限,
        (SELECT zh FROM temp.code WHERE list = 'task_state' AND code = t.state) AS 任务状态
   FROM temp.asked a CROSS JOIN ledger l ON l.place = a.village AND l.view = 'reloc'
   LEFT JOIN ledger m ON m.subject = l.subject AND m.view = 'relocation'

@@ -43,7 +43,7 @@ SELECT i.village AS 区划代码, i.id AS 户编号, substr(i.id, 14, 2) + 0 AS 
          WHEN 'fail' THEN '不达标' END AS 供水保证率,
        CASE i.checked ->> '$.state' WHEN 'ok' THEN '安全' WHEN 'gap' THEN '不安全' WHEN 'stale' THEN '需重新评价'
          ELSE '未评价' END AS 状态,
-       i.found AS 发现日期, i.closed AS 销号日期, t.id AS 任务编号, t.due AS 任务期限,
+       i.found AS 发现日期, i.closed AS 销号日期, t.id AS 任务编号, nullif(t.due, '') AS 任务期限,
        (SELECT zh FROM temp.code WHERE list = 'task_state' AND code = t.state) AS 任务状态
   FROM item i LEFT JOIN task t ON t.id = i.task AND t.gone = '' AND t.class < 2
  ORDER BY i.id, i.found;

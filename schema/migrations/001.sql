@@ -172,7 +172,7 @@ CREATE TABLE task(
   state      TEXT NOT NULL,              -- open accepted reported returned reopened closed void
   priority   INTEGER NOT NULL,
   opened     TEXT NOT NULL,
-  due        TEXT NOT NULL,
+  due        TEXT NOT NULL,              -- day, '' without one: never overdue
   closed     TEXT NOT NULL,              -- day, '' while it runs
   assignee_role TEXT NOT NULL, assignee TEXT NOT NULL,
   verifier_role TEXT NOT NULL,

@@ -5,13 +5,12 @@
 -- priority: 2
 -- title-zh: C级危房:修缮加固
 -- title-en: Grade C house: repair
--- Due is the last milestone, the acceptance; without a stop there is no plan and 30 days.
+-- Due is the last milestone, the acceptance; while the county has set no stop, no day.
 SELECT c.subject AS root, c.subject, e.place, printf('b%02d', h.value ->> '$.bld') AS part,
        h.value ->> '$.cycle' AS cycle, h.value ->> '$.found' AS opened,
-       max(h.value ->> '$.found', coalesce(h.value ->> '$.milestones[3].due',
-                                           date(h.value ->> '$.found', '+30 days'))) AS due,
+       max(h.value ->> '$.found', h.value ->> '$.milestones[3].due') AS due,
        param('campaign.housing.stop') AS stop, h.value ->> '$.closed' AS closed,
-       h.value -> '$.milestones' AS milestones, h.value ->> '$.unattainable' AS unattainable,
+       nullif(h.value -> '$.milestones', 'null') AS milestones, h.value ->> '$.unattainable' AS unattainable,
        h.value ->> '$.cause' AS cause, 'VO' AS assignee_role, 'TW' AS verifier_role
   FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'house'
   CROSS JOIN json_each(l.doc, '$.episodes') h

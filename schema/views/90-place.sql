@@ -6,8 +6,8 @@
 -- whose household has reached it; who has left since stands apart (natural.*) and shrinks nothing.
 WITH tasks AS MATERIALIZED (
   SELECT c.subject,
-         sum(t.closed = '') AS running, sum(t.closed = '' AND t.due < today()) AS overdue,
-         sum(t.state = 'closed') AS ended, sum(t.state = 'closed' AND t.closed <= t.due) AS on_time,
+         sum(t.closed = '') AS running, sum(t.closed = '' AND t.due < today() AND t.due <> '') AS overdue,
+         sum(t.state = 'closed' AND t.due <> '') AS ended, sum(t.state = 'closed' AND t.closed <= t.due) AS on_time,
          sum(t.closed = '' AND t.unattainable AND t.rule IN ('T-H2', 'T-H3')) AS unattainable
     FROM changed c CROSS JOIN task t
    WHERE t.place = c.subject AND t.gone = '' AND t.class < 5 GROUP BY c.subject),

@@ -8,7 +8,7 @@ late AS MATERIALIZED (
   SELECT c.subject, substr(t.due, 1, 7) AS month, substr(iif(t.closed = '', today(), t.closed), 1, 7) AS until,
          count(*) AS n
     FROM changed c CROSS JOIN task t
-   WHERE t.place = c.subject AND t.gone = '' AND t.class < 5 AND t.state <> 'void'
+   WHERE t.place = c.subject AND t.gone = '' AND t.class < 5 AND t.state <> 'void' AND t.due <> ''
      AND substr(t.due, 1, 7) < substr(iif(t.closed = '', today(), t.closed), 1, 7)
    GROUP BY 1, 2, 3),
 passed(subject, month, until, n) AS (

@@ -386,7 +386,7 @@ SELECT EXISTS (SELECT 1 FROM temp.wanted);
 UPDATE temp.wanted SET doc = '{"v":1,"id":' || json_quote(id) || ',"rule":' || json_quote(rule)
   || ',"village":' || json_quote(place) || ',"subject":' || json_quote(subject)
   || ',"state":' || json_quote(state) || ',"priority":' || priority
-  || ',"opened":' || json_quote(opened) || ',"due":' || json_quote(due)
+  || ',"opened":' || json_quote(opened) || iif(due <> '', ',"due":' || json_quote(due), '')
   || iif(closed <> '', ',"closed":' || json_quote(closed), '')
   || iif(milestones IS NOT NULL, ',"milestones":' || milestones, '')
   || ',"assignee":{"role":' || json_quote(assignee_role)

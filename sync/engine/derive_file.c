@@ -291,7 +291,7 @@ static bool wrap_rule(struct buf *b, const struct derive_file *f, sqlite3_stmt *
     add_sql_str(b, f->name);
     buf_add_str(b, ", ");
     add_sql_str(b, f->level->name);
-    buf_add_str(b, ", root, subject, place, opened, due, stop, coalesce(closed, ''), "
+    buf_add_str(b, ", root, subject, place, opened, coalesce(due, ''), stop, coalesce(closed, ''), "
                    "coalesce(state, iif(closed IS NULL, 'open', 'closed')), ");
     add_header_default(b, sql, "priority", "priority", "3");
     add_header_default(b, sql, "title_zh", "title-zh", f->name);

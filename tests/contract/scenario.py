@@ -223,8 +223,8 @@ class Scenario(unittest.TestCase):
         return json.loads(rows[0][0]) if rows else None
 
     def tasks(self, pattern="*"):
-        """{id: "state opened due[ closed]"} of the ids that match (GLOB)."""
-        return dict(self.query("SELECT id, state || ' ' || opened || ' ' || due || iif(closed = '', '', ' ' || closed)"
+        """{id: "state opened due[ closed]"} of the ids that match (GLOB); - stands for no due day."""
+        return dict(self.query("SELECT id, state || ' ' || opened || ' ' || iif(due = '', '-', due) || iif(closed = '', '', ' ' || closed)"
                                " FROM task WHERE gone = '' AND id GLOB ?", pattern))
 
     def assertTask(self, tid, expected):
