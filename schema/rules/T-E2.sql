@@ -19,6 +19,7 @@ month(subject, since, until, first) AS (
   SELECT subject, since, until, date(first, '+1 month') FROM month WHERE date(first, '+1 month') <= until)
 SELECT m.subject AS root, m.subject, m.subject AS place, substr(m.first, 1, 7) AS cycle,
        max(m.first, m.since) AS opened, date(m.first, '+1 month', '+4 days') AS due,
+       param('campaign.environment.stop') AS stop,
        max(m.first, m.since, (SELECT q.value ->> '$.day' FROM ledger l, json_each(l.doc) q
          WHERE l.subject = m.subject AND l.view = 'env.months'
            AND q.value ->> '$.month' = substr(m.first, 1, 7))) AS closed,

@@ -2,12 +2,15 @@
 -- forms: task.update
 -- What people say about a task, in the order of their stamps: its assignee accepts and reports it,
 -- its verifier returns what was reported, the county extends it (never past the stop) or calls it
--- off; so does who reported the finding that it is about, but not for its own unit. Of other tasks the
--- form holds what others call off or extend: stored, it was released. Of a finding's tasks what one
--- says who may not brings T-Q1 (z-T-Q1-finding.sql); of others it has no effect and no more.
+-- off; so does who reported the finding that it is about, but not for its own unit. An extension only
+-- extends: a date before the rule's own has no effect. What was said up to the day on which the records
+-- ended the task counts still; called off before that day it stays called off. Of other tasks the form
+-- holds what others call off or extend: stored, it was released. Of a finding's tasks what one says who
+-- may not brings T-Q1 (z-T-Q1-finding.sql); of others it has no effect and no more.
 WITH said AS MATERIALIZED (
-  SELECT w.id, w.due, w.stop, w.state AS base, r.hlc, r.id AS rid, hlc_day(r.hlc) AS day,
+  SELECT w.id, w.due, w.stop, w.closed, w.state AS base, r.hlc, r.id AS rid, hlc_day(r.hlc) AS day,
          r.body ->> '$.data.state' AS state, r.body ->> '$.data.due' AS new_due,
+         r.body ->> '$.data.state' = 'void' AND (w.closed = '' OR hlc_day(r.hlc) < w.closed) AS off,
          r.author = w.assignee OR a.doc ->> '$.role' = w.assignee_role AS doer,
          a.doc ->> '$.role' = w.verifier_role AS verifier, a.doc ->> '$.role' = 'CO' AS county,
          w.level <> 'finding' OR a.doc ->> '$.role' = 'CO' OR (
@@ -17,7 +20,7 @@ WITH said AS MATERIALIZED (
     FROM wanted w
     CROSS JOIN stored_record r ON r.subject = w.id AND r.form = 'task.update'
     LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
-   WHERE w.closed = '' AND hlc_day(r.hlc) >= w.opened),
+   WHERE hlc_day(r.hlc) >= w.opened AND (w.closed = '' OR hlc_day(r.hlc) <= w.closed)),
 handed AS MATERIALIZED (
   SELECT *, lag(state) OVER (PARTITION BY id ORDER BY hlc, rid) AS before
     FROM said WHERE (state = 'reported' AND doer) OR (state = 'returned' AND (verifier OR county))),
@@ -33,11 +36,11 @@ told AS MATERIALIZED (
    WHERE s.n >= coalesce((SELECT max(x.n) FROM step x WHERE x.id = s.id AND x.state = 'returned'), 0)
    GROUP BY s.id)
 SELECT s.id,
-  CASE WHEN max(s.issuer AND s.state = 'void') THEN 'void'
+  CASE WHEN max(s.issuer AND s.off) THEN 'void'
        WHEN s.base NOT IN ('open', 'returned', 'reopened') THEN s.base
        ELSE coalesce((SELECT t.state FROM told t WHERE t.id = s.id), s.base) END AS state,
-  coalesce(min(iif(s.issuer AND s.state = 'void', s.day, NULL)), '') AS closed,
-  coalesce((SELECT min(x.new_due, coalesce(x.stop, x.new_due)) FROM said x
+  coalesce(min(iif(s.issuer AND s.off, s.day, NULL)), s.closed) AS closed,
+  max(s.due, coalesce((SELECT min(x.new_due, coalesce(x.stop, x.new_due)) FROM said x
      WHERE x.id = s.id AND x.issuer AND x.new_due IS NOT NULL
-     ORDER BY x.hlc DESC, x.rid DESC LIMIT 1), s.due) AS due
+     ORDER BY x.hlc DESC, x.rid DESC LIMIT 1), s.due)) AS due
   FROM said s GROUP BY s.id
