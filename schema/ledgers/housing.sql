@@ -36,6 +36,7 @@ item AS (
          printf('T-H%d-%s-b%02d-%d', iif(x.value ->> '$.grade' = 'D', 2, 3), w.subject,
                 x.value ->> '$.bld', x.value ->> '$.cycle') AS task
     FROM work w CROSS JOIN json_each(w.doc, '$.episodes') x
+   WHERE x.value ->> '$.use' = 'resident' AND x.value ->> '$.sole'
   UNION ALL
   SELECT w.village, w.subject, x.value ->> '$.bld', '拆除', NULL, NULL, x.value ->> '$.found',
          x.value ->> '$.closed', NULL, 0,
@@ -47,7 +48,8 @@ item AS (
     FROM work w CROSS JOIN json_each(w.doc, '$.suspected') x
   UNION ALL
   SELECT a.village, l.subject, NULL, '待评定', NULL, NULL, NULL, NULL, NULL, 0,
-         printf('T-H1-%s-1', l.subject)
+         (SELECT t.id FROM task t
+           WHERE t.subject = l.subject AND t.rule = 'T-H1' AND t.gone = '' AND t.closed = '')
     FROM temp.asked a CROSS JOIN ledger l ON l.place = a.village AND l.view = 'house.cover'
    WHERE l.num = 0)
 SELECT i.village AS 区划代码, i.subject AS 户编号, substr(i.subject, 14, 2) + 0 AS 村民组,
@@ -57,7 +59,7 @@ SELECT i.village AS 区划代码, i.subject AS 户编号, substr(i.subject, 14, 
        (SELECT m.value ->> '$.due' FROM json_each(i.milestones) m WHERE m.value ->> '$.name' = 'main') AS 主体应完工,
        (SELECT m.value ->> '$.due' FROM json_each(i.milestones) m WHERE m.value ->> '$.name' = 'accept') AS 应验收,
        CASE WHEN i.closed IS NOT NULL THEN '已销号' WHEN i.late THEN '难以按期' ELSE '未销号' END AS 状态,
-       i.closed AS 销号日期, t.id AS 任务编号, t.due AS 任务期限,
+       i.closed AS 销号日期, t.id AS 任务编号, nullif(t.due, '') AS 任务期限,
        (SELECT zh FROM temp.code WHERE list = 'task_state' AND code = t.state) AS 任务状态
   FROM item i LEFT JOIN task t ON t.id = i.task AND t.gone = '' AND t.class < 2
  ORDER BY i.subject, i.bld, i.found, i.what;

@@ -1,11 +1,11 @@
 -- rule: T-X1
 -- level: household
 -- forms: hh.facts
--- reads: status gap.income gap.food gap.medical gap.education house water check.water
+-- reads: status gap.income gap.food gap.medical gap.education house water
 -- title-zh: 拟脱贫户短板:补齐
 -- title-en: To exit this year, with a gap: close it
 -- While the household is to exit this year and any check has a gap: by the days of the records that
--- opened and closed the gaps.
+-- opened and closed the gaps. Due on stop.exit; while the county has not set it, on no day.
 WITH plan AS MATERIALIZED (
   SELECT c.subject, l.place, x.value ->> '$.day' AS day, x.value ->> '$.status' AS status,
          coalesce((SELECT min(y.value ->> '$.day') FROM json_each(l.doc, '$.turns') y
@@ -26,12 +26,16 @@ fault AS MATERIALIZED (
     CROSS JOIN json_each(l.doc, '$.episodes') x
    WHERE x.value ->> '$.use' = 'resident'
   UNION ALL
-  -- water found safe by others than the authority is no gap any more
-  SELECT h.subject, x.value ->> '$.found', coalesce(x.value ->> '$.closed', (
-           SELECT iif(k.doc ->> '$.state' = 'gap', NULL, k.doc ->> '$.day')
-             FROM ledger k WHERE k.subject = h.subject AND k.view = 'check.water'), '9999')
+  SELECT h.subject, x.value ->> '$.from', coalesce(x.value ->> '$.to', '9999')
+    FROM home h CROSS JOIN ledger l ON l.subject = h.subject AND l.view = 'house'
+    CROSS JOIN json_each(l.doc, '$.doubts') x
+   WHERE NOT x.value ->> '$.focus'
+  UNION ALL
+  -- found safe by others than the authority (`waits`), it is no gap as long: before each and after the last
+  SELECT h.subject, iif(y.key = 0, x.value ->> '$.found', x.value ->> ('$.waits[' || (y.key - 1) || '].to')),
+         coalesce(y.value ->> '$.from', x.value ->> '$.closed', '9999')
     FROM home h CROSS JOIN ledger l ON l.subject = h.subject AND l.view = 'water'
-    CROSS JOIN json_each(l.doc) x),
+    CROSS JOIN json_each(l.doc) x CROSS JOIN json_each(json_insert(x.value -> '$.waits', '$[#]', json('{}'))) y),
 -- inside the time of the plan
 part AS MATERIALIZED (
   SELECT p.subject, p.place, max(p.day, f.day) AS day, min(p.until, f.until) AS until
@@ -43,7 +47,7 @@ joined AS MATERIALIZED (
     SELECT *, coalesce(day > max(until) OVER (PARTITION BY subject ORDER BY day, until
              ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 1) AS fresh FROM part))
 SELECT subject AS root, subject, place, cycle, min(day) AS opened,
-       max(min(day), coalesce(param('stop.exit'), date(min(day), '+30 days'))) AS due,
+       max(min(day), param('stop.exit')) AS due,
        param('stop.exit') AS stop, nullif(max(until), '9999') AS closed,
        'HL' AS assignee_role, 'TW' AS verifier_role
   FROM joined GROUP BY subject, cycle

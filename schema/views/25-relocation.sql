@@ -7,7 +7,7 @@
 -- Relocated persons are the members that the county flagged; who left since stays in the count (and is
 -- told apart, as natural change), so that it never shrinks. The newest look-back that names no more
 -- persons than are flagged counts, its persons once; one that names more asks to look at the data. The
--- look-back is for who moved in the years relocation.from_year to .to_year, or in a year unknown.
+-- look-back is for who moved in the years relocation.from_year to .to_year, or in a year unknown (`asked`).
 WITH flagged AS MATERIALIZED (
   SELECT l.subject, sum(q.value ->> '$.relocated') AS persons,
          sum(q.value ->> '$.relocated' AND q.value ->> '$.left' IS NOT NULL) AS departed
@@ -57,8 +57,8 @@ SELECT h.subject, 'relocation', NULL, NULL, NULL, json_object('since', (
              SELECT min(r.hlc) FROM stored_record r
               WHERE r.subject > h.subject || '-' AND r.subject < h.subject || '.'
                 AND r.form = 'person.facts' AND r.body ->> '$.data.set.relocated')),
-         'closed', v.first)
-  FROM home h LEFT JOIN effective v ON v.subject = h.subject AND v.k = 1 WHERE h.asked
+         'closed', v.first, 'asked', h.asked)
+  FROM home h LEFT JOIN effective v ON v.subject = h.subject AND v.k = 1
 UNION ALL
 SELECT subject, 'fault.relocation', NULL, NULL, NULL, json_group_array(json_object(
          'part', 'moved', 'cycle', cycle, 'opened', day, 'closed', closed, 'cause', id_text(id),

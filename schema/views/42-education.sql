@@ -9,6 +9,8 @@
 -- check or a member's facts. `education`: "dropouts" [{"person", "cycle", "opened", "closed",
 -- "cause"}] and "misfits" [{"person", "cycle", "opened", "closed", "cause"}]: said to have dropped out
 -- who was not 6 to 15 when the term began (1 March, 1 September). `gap.education`: [{"from", "to"}].
+-- A dropout ends at the latest with the term in which the member turns 16; a gap on the sixteenth birthday,
+-- and it begins on the sixth at the earliest.
 -- Most households have nobody of that age and no check: they are ok without a further look.
 WITH looked AS MATERIALIZED (
   SELECT c.subject, l.doc
@@ -42,7 +44,9 @@ checked AS MATERIALIZED (
          END AS tw
     FROM kid k CROSS JOIN stored_record r ON r.subject = k.id AND r.form = 'check.education'),
 told AS MATERIALIZED (
-  SELECT subject, id FROM pupil WHERE birth IS NOT NULL UNION SELECT subject, id FROM checked),
+  SELECT subject, id FROM pupil WHERE birth IS NOT NULL UNION SELECT subject, id FROM checked
+  UNION SELECT subject, id FROM kid  -- who has turned 16 of late
+   WHERE birth BETWEEN date(today(), '-17 years') AND date(today(), '-16 years')),
 said AS MATERIALIZED (
   SELECT subject, id, hlc, rid, student, dropout, unfit, tw FROM checked
   UNION ALL
@@ -69,7 +73,8 @@ state AS MATERIALIZED (
 -- the term in which a check was made
 aged AS MATERIALIZED (
   SELECT v.*, coalesce(k.birth <= date(term, '-6 years') AND k.birth > date(term, '-16 years'), 1) AS fits,
-         hlc_day(nullif(k.gone, 9223372036854775807)) AS left
+         hlc_day(nullif(k.gone, 9223372036854775807)) AS left, date(k.birth, '+6 years') AS six,
+         iif(date(k.birth, '+16 years') <= today(), date(k.birth, '+16 years'), NULL) AS sixteen
     FROM (SELECT *, CASE WHEN substr(day, 6) < '03-01' THEN (substr(day, 1, 4) - 1) || '-09-01'
                          WHEN substr(day, 6) < '09-01' THEN substr(day, 1, 4) || '-03-01'
                          ELSE substr(day, 1, 4) || '-09-01' END AS term FROM event) v
@@ -89,11 +94,14 @@ misfit AS MATERIALIZED (
              AND x.dropout IS NOT NULL AND (NOT x.dropout OR x.fits)) AS until
     FROM aged d WHERE dropout AND NOT fits),
 gap AS MATERIALIZED (
-  SELECT subject, day, min(coalesce(until, '9999'), coalesce(left, '9999')) AS until FROM (
+  SELECT subject, max(day, coalesce(six, day)) AS day,
+         min(coalesce(until, '9999'), coalesce(left, '9999'), coalesce(sixteen, '9999')) AS until FROM (
       SELECT *, lag(idle, 1, 0) OVER w AS before,
              min(iif(idle, NULL, day)) OVER (w ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS until
-        FROM aged WHERE fits WINDOW w AS (PARTITION BY id ORDER BY hlc, rid))
-   WHERE idle AND NOT before)
+        FROM aged WINDOW w AS (PARTITION BY id ORDER BY hlc, rid))
+   WHERE idle AND NOT before AND coalesce(six, day) <= today()
+     AND max(day, coalesce(six, day)) < coalesce(sixteen, '9999')
+     AND (six IS NULL OR until IS NULL OR six < until) AND (six IS NULL OR left IS NULL OR six < left))
 SELECT subject, 'check.education' AS name, NULL AS place, NULL AS num, NULL AS den,
        json_object('state', state, 'day', day) AS doc
   FROM state WHERE key = '' AND state IS NOT NULL
@@ -107,10 +115,16 @@ SELECT subject, 'at.education', NULL, NULL, NULL, json_group_object(key, coalesc
 UNION ALL
 SELECT d.subject, 'education', NULL, NULL, NULL, json_object('dropouts', (
     SELECT json_group_array(json_object('person', o.id, 'cycle', o.cycle, 'opened', o.day,
-             'closed', min(coalesce(o.until, k.left), coalesce(k.left, o.until)),
+             'closed', nullif(min(coalesce(o.until, '9999'), coalesce(k.left, '9999'),
+                           iif(k.term <= today(), k.term, '9999')), '9999'),
              'cause', id_text(o.rid)))
       FROM (SELECT * FROM dropout y WHERE y.subject = d.subject ORDER BY y.id, y.cycle) o
-      JOIN (SELECT id, hlc_day(nullif(gone, 9223372036854775807)) AS left FROM kid) k ON k.id = o.id),
+      JOIN (SELECT id, hlc_day(nullif(gone, 9223372036854775807)) AS left,
+                   substr(date(birth, '+16 years', CASE WHEN substr(date(birth, '+16 years'), 6) > '09-01'
+                                                        THEN '+1 year' ELSE '+0 days' END), 1, 4)
+                   || iif(substr(date(birth, '+16 years'), 6) > '03-01'
+                          AND substr(date(birth, '+16 years'), 6) <= '09-01', '-09-01', '-03-01') AS term
+              FROM kid) k ON k.id = o.id),
     'misfits', (
     SELECT json_group_array(json_object('person', id, 'cycle', cycle, 'opened', day, 'closed', until,
                                         'cause', id_text(rid)))

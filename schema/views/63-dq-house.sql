@@ -3,14 +3,15 @@
 -- forms: inspect.housing house.work lookback.relocation visit.household
 -- reads: relocation water
 -- keeps: fault.dwelling
--- dq9: a building of grade A or B is found to be C or D within `dq.grade_days`, without an event that
+-- dq9: a building of grade A or B is appraised as C or D within `dq.grade_days`, without an event that
 -- a visit told of in between; until it is appraised again, or such a visit is recorded. dq10: relocated
 -- more than `dq.moved_months` ago (for sure: counted from the new year after) and the old house stands, or
 -- relocated and a dangerous-house subsidy paid. dq15: the water was found safe, but not by SI, while
 -- T-W1 runs. dq17: two acceptances of one building claim funds.
 WITH work AS MATERIALIZED (
   SELECT c.subject, r.form, r.hlc, r.id, hlc_day(r.hlc) AS day, r.effect, r.body ->> '$.data.bld' AS bld,
-         CASE WHEN r.form = 'inspect.housing' THEN r.body ->> '$.data.grade' ELSE r.body ->> '$.data.post_grade' END AS grade,
+         CASE WHEN r.form = 'house.work' THEN r.body ->> '$.data.post_grade'
+              WHEN r.body ->> '$.data.kind' = 'appraise' THEN r.body ->> '$.data.grade' END AS grade,
          r.body ->> '$.data.stage' AS stage, r.body ->> '$.data.fund.special' AS special,
          r.body ->> '$.data.cost_yuan' AS cost,
          -- a claim that was taken back counted until then

@@ -196,7 +196,7 @@ class Exit(HouseScenario):
         self.assertTask("T-X1-%s-1" % fine, "open 2019-06-19 2019-12-31")
         self.param("stop.exit", None)
         self.day("2019-06-21")
-        self.assertTask(three, "open 2019-06-19 2019-07-19")
+        self.assertTask(three, "open 2019-06-19 -")       # no day that nobody has set
 
     def test_47_near_the_line_is_watched(self):
         """An ordinary household at 1.05 times the line -> watch, with visits and a helper; above 1.5 times no more."""
@@ -400,6 +400,22 @@ class Rules(HouseScenario):
         self.assertEqual(self.tasks("T-D1-*"), {one: "closed 2019-06-03 2019-06-10 2019-06-06",
                                                 two: "closed 2019-06-10 2019-06-17 2019-06-12"})
         self.assertEqual(self.checks(HOUSE)["education"], "ok")
+        # not of school age for the term, but six by now; of school age until the sixteenth birthday
+        three, small = "T-D1-%s-3" % child, HOUSE + "-04"
+        for who, birth in ((small, "2013-05-17"), (child, "2003-07-01")):
+            self.send("person.facts", who, VO, {"op": "edit", "set": {"birth": birth}}, at="2019-06-13")
+        self.send("person.facts", small, VO, {"op": "edit", "set": {"student": "not_student"}}, at="2019-06-14")
+        self.assertEqual(self.checks(HOUSE)["education"], "gap")
+        self.assertEqual(self.tasks("T-X1-%s-*" % HOUSE)["T-X1-%s-3" % HOUSE], "open 2019-06-14 2019-12-31")
+        self.send("person.facts", small, VO, {"op": "edit", "set": {"student": "primary"}}, at="2019-06-15")
+        self.send("check.education", child, VO, dropped_out(), at="2019-06-18")
+        self.assertEqual(self.tasks("T-X1-%s-*" % HOUSE)["T-X1-%s-4" % HOUSE], "open 2019-06-18 2019-12-31")
+        self.day("2019-07-02")
+        self.assertEqual(self.checks(HOUSE)["education"], "ok")
+        self.assertEqual(self.tasks("T-X1-%s-*" % HOUSE)["T-X1-%s-4" % HOUSE], "closed 2019-06-18 2019-12-31 2019-07-01")
+        self.assertTask(three, "open 2019-06-18 2019-06-25")
+        self.day("2019-09-01")
+        self.assertTask(three, "closed 2019-06-18 2019-06-25 2019-09-01")     # with the term
 
     def test_t_m1(self):
         self.day("2019-06-20")

@@ -123,10 +123,16 @@ class Houses(HouseScenario):
         self.assertEqual(self.tasks("T-H5-*"), one)
         self.assertEqual(self.checks(h)["housing"], "gap")
         self.day("2019-06-20")
+        self.send("inspect.housing", h, SI_HOUSING, appraise("A", bld=2))   # another building
+        self.assertEqual(self.tasks("T-H5-*"), one)
+        self.assertEqual(self.checks(h)["housing"], "gap")
         self.send("inspect.housing", h, SI_HOUSING, appraise("A"))
         self.assertEqual(self.tasks("T-H5-*"), {"T-H5-%s-1" % h: "closed 2019-06-12 2019-06-27 2019-06-20"})
         self.assertEqual(self.checks(h)["housing"], "ok")
         self.day("2019-07-20")
+        self.send("hh.facts", h, TW, {"set": {"focus": ["dibao"]}, "reason": "新增低保"}, at="2019-07-01")
+        self.assertEqual(self.tasks("T-H5-*"), {"T-H5-%s-1" % h: "closed 2019-06-12 2019-06-27 2019-06-20"})
+        self.send("hh.facts", h, TW, {"set": {"focus": []}, "reason": "取消低保"}, at="2019-07-19")
         self.send("inspect.housing", h, VO, screen(True))
         self.assertEqual(self.tasks("T-H5-*"), {"T-H5-%s-1" % h: "closed 2019-06-12 2019-06-27 2019-06-20",
                                                 "T-H5-%s-2" % h: "open 2019-07-20 2019-08-04"})
@@ -274,34 +280,48 @@ class Houses(HouseScenario):
         self.send("inspect.housing", lived, VO, screen(False, use="annex", bld=2))
         self.send("inspect.housing", OWNERLESS, VO, screen(True, use="scattered", bld=7))
         self.assertEqual(self.tasks("T-H4-*"), {
-            t: "open 2019-06-12 2019-07-12", "T-H4-%s-b02-1" % lived: "open 2019-06-12 2019-07-12",
-            "T-H4-%s-b07-1" % OWNERLESS: "open 2019-06-12 2019-07-12"})
+            t: "open 2019-06-12 -", "T-H4-%s-b02-1" % lived: "open 2019-06-12 -",
+            "T-H4-%s-b07-1" % OWNERLESS: "open 2019-06-12 -"})
+        self.assertNotIn("due", self.task(t))
         self.assertIndicator("house.demolish_left", 3, 3)
         self.assertVerifiedBy("TW", t)
         # demolished, never listed: no effect, until it is
         self.day("2019-06-20")
         self.send("house.work", h, VO, work("demolished", "2019-06-20", bld=2))
-        self.assertTask(t, "open 2019-06-12 2019-07-12")
+        self.assertTask(t, "open 2019-06-12 -")
         self.assertTask("T-Q1-%s-b02-1" % h, "open 2019-06-20 2019-06-27")
         self.day("2019-06-21")
         self.send("house.work", h, VO, work("listed", "2019-06-19", bld=2))
-        self.assertTask(t, "closed 2019-06-12 2019-07-12 2019-06-21")
+        self.assertTask(t, "closed 2019-06-12 - 2019-06-21")
         self.assertTask("T-Q1-%s-b02-1" % h, "closed 2019-06-20 2019-06-27 2019-06-21")
         self.send("house.work", OWNERLESS, VO, work("listed", "2019-06-21", bld=7))
         self.send("house.work", OWNERLESS, VO, work("demolished", "2019-06-21", bld=7))
         self.assertIndicator("house.demolish_left", 1, 3)
         # somebody lives in the annex: it is not to be demolished any more, and was not
         self.send("inspect.housing", lived, VO, screen(False, use="resident", bld=2))
-        self.assertTask("T-H4-%s-b02-1" % lived, "closed 2019-06-12 2019-07-12 2019-06-21")
+        self.assertTask("T-H4-%s-b02-1" % lived, "closed 2019-06-12 - 2019-06-21")
         self.assertIndicator("house.demolish_left", 0, 2)
         # it stands again
         self.day("2019-07-01")
         self.send("inspect.housing", OWNERLESS, VO, screen(True, use="scattered", bld=7))
-        self.assertTask("T-H4-%s-b07-2" % OWNERLESS, "open 2019-07-01 2019-07-31")
+        again = "T-H4-%s-b07-2" % OWNERLESS
+        self.assertTask(again, "open 2019-07-01 -")
         self.assertIndicator("house.demolish_left", 1, 2)
+        # a day that nobody has set is never over, and nothing was on time or late by it
+        self.day("2019-11-01")
+        self.assertNotIn("escalated", self.task(again))
+        self.assertEqual(self.query("SELECT count(*) FROM task WHERE gone = '' AND place = ? AND state = 'closed'"
+                                    " AND due = ''", VILLAGE), [(3,)])
+        self.assertEqual(self.indicator("task.on_time")["den"], self.query(
+            "SELECT count(*) FROM task WHERE gone = '' AND place = ? AND state = 'closed' AND class < 5 AND due <> ''",
+            VILLAGE)[0][0])
+        self.assertEqual(self.indicator("task.overdue")["num"], self.query(
+            "SELECT count(*) FROM task WHERE gone = '' AND place = ? AND closed = '' AND class < 5 AND due <> ''"
+            " AND due < '2019-11-01'", VILLAGE)[0][0])
         self.param("stop.demolish", "2019-08-31")
-        self.day("2019-07-02")
-        self.assertTask("T-H4-%s-b07-2" % OWNERLESS, "open 2019-07-01 2019-08-31")
+        self.day("2019-11-02")
+        self.assertTask(again, "open 2019-07-01 2019-08-31")
+        self.assertEqual(self.task(again)["escalated"], "discipline")
 
     def test_demolished_is_not_lived_in(self):
         self.day("2019-06-12")

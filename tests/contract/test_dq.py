@@ -325,6 +325,7 @@ class Houses(Dq):
         for home in (sudden, told, slow):
             self.send("inspect.housing", home, SI_HOUSING, appraise("B"), at="2019-05-01")
         self.visit(told, "2019-06-05", sudden_event=True, event_text="塌方")
+        self.send("inspect.housing", slow, VO, dict(appraise("D"), kind="screen", suspected=True), at="2019-06-10")
         for home in (sudden, told):
             self.send("inspect.housing", home, SI_HOUSING, appraise("D"), at="2019-06-10")
         self.send("inspect.housing", slow, SI_HOUSING, appraise("D"), at="2019-10-28")  # 180 days
@@ -339,7 +340,12 @@ class Houses(Dq):
         self.send("lookback.relocation", fresh, VO, lookback(1, "kept", 2018), at="2019-06-08")
         self.send("house.work", built, VO, accepted("2019-06-09"), at="2019-06-09")
         self.send("house.work", never, VO, accepted("2019-06-09"), at="2019-06-09")
-        self.assertDq("dq10", {kept: ["1: open 2019-06-08 2019-06-15"], built: ["1: open 2019-06-09 2019-06-16"]})
+        early = self.household("doc ->> '$.relocated_year' IS NULL")   # in a year without look-back
+        self.send("hh.facts", early, TW, {"set": {"relocated_year": 2014}, "reason": "补登"}, at="2019-06-07")
+        self.send("house.work", early, VO, accepted("2019-06-09"), at="2019-06-09")
+        self.assertDq("dq10", {kept: ["1: open 2019-06-08 2019-06-15"], built: ["1: open 2019-06-09 2019-06-16"],
+                               early: ["1: open 2019-06-09 2019-06-16"]})
+        self.assertTask("T-H6-%s-1" % early, None)
         self.send("lookback.relocation", kept, VO, lookback(1, "demolished"), at="2019-06-11")
         self.assertEqual(self.dq("dq10")[kept], ["1: closed 2019-06-08 2019-06-15 2019-06-11"])
         return fresh

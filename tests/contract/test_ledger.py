@@ -70,6 +70,13 @@ class Content(Ledger):
             "应验收": "2019-09-20", "状态": "未销号", "销号日期": "", "任务编号": "T-H2-%s-b01-1" % HOUSE,
             "任务期限": "2019-06-13", "任务状态": house["任务状态"]})
         self.assertTrue(zf.chinese(house["任务状态"]))
+        idle = dict(example("inspect.housing", SI_HOUSING), bld=2, use="idle", sole_home=False, action="demolish")
+        self.send("inspect.housing", HOUSE, SI_HOUSING, idle, at="2019-06-12T10:07")
+        self.assertEqual([(r["类别"], r["任务期限"]) for r in self.rows("housing")[1]
+                          if r["户编号"] == HOUSE and r["房屋序号"] == "2"], [("拆除", "")])
+        waits = [r for r in self.rows("housing")[1] if r["类别"] == "待评定"]
+        self.assertTrue(waits)
+        self.assertEqual({r["任务编号"] for r in waits} - {"T-H1-%s-1" % r["户编号"] for r in waits}, set())
         self.assertEqual([int(self.rows("housing")[0][0][k]) - int(before["housing"][k]) for k in
                           ("已评定户数", "已排查户数", "危房数", "未销号", "已销号")], [1, 1, 1, 1, 0])
         water = self.one("water", HOUSE)

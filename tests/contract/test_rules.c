@@ -5,7 +5,7 @@
 #define HH HOUSEHOLD
 #define H2 "T-H2-" HH "-b01-1"
 #define FINDING "016b4a0e-0000-7000-8000-00000000000e"
-#define EVENTS_MAX 10
+#define EVENTS_MAX 16
 #define TASKS_MAX 8
 
 struct event {
@@ -27,6 +27,24 @@ struct rule_case {
 #define APPRAISE(grade)                                                                            \
     "{\"bld\":1,\"kind\":\"appraise\",\"use\":\"resident\",\"sole_home\":true,\"grade\":\"" grade  \
     "\"}"
+#define HOUSE(bld, kind, use, more)                                                                \
+    "{\"bld\":" bld ",\"kind\":\"" kind "\",\"use\":\"" use "\",\"sole_home\":true," more "}"
+#define SUSPECTED(bld, truth) HOUSE(bld, "screen", "resident", "\"suspected\":" truth)
+#define INSPECT(stamp, by, data)                                                                   \
+    { "inspect.housing", HH, stamp, by, data, NULL }
+#define DRINK(stamp, by, outage)                                                                   \
+    { "inspect.water", HH, stamp, by, WATER(outage), NULL }
+#define FOCUS(stamp, groups)                                                                       \
+    {                                                                                              \
+        "hh.facts", HH, stamp, "C-00030", "{\"set\":{\"focus\":[" groups "]},\"reason\":\"x\"}",   \
+            NULL                                                                                   \
+    }
+#define MEASURED(area)                                                                             \
+    "{\"bld\":1,\"stage\":\"accepted\",\"post_grade\":\"A\",\"area_m2\":" area "}"
+#define DECLARED(div)                                                                              \
+    "{\"step\":\"declared\",\"name\":\"x\",\"cat\":\"road\",\"div\":\"" div "\",\"yuan\":9000,"    \
+    "\"hh_served\":9}"
+#define PROJECT "P-2019-0001"
 #define WORK(stage) "{\"bld\":1,\"stage\":\"" stage "\"}"
 #define ACCEPTED(grade) "{\"bld\":1,\"stage\":\"accepted\",\"post_grade\":\"" grade "\"}"
 #define WATER(outage)                                                                              \
@@ -496,6 +514,169 @@ static const struct rule_case cases[] = {
        "\"grade\":\"C\"}",
        NULL}},
      {{H2, "open 2019-06-12 2019-06-13 "}, {"T-H3-" HH "-b12-1", "open 2019-06-12 2019-09-20 "}}},
+    {"a screening's grade is nobody's word: it neither opens",
+     "2019-06-20",
+     "none",
+     "[]",
+     {INSPECT("2019-06-12T10:00:00+08:00", "C-00412",
+              HOUSE("1", "screen", "resident", "\"suspected\":true,\"grade\":\"D\""))},
+     {{H2, ""}, {"T-H5-" HH "-1", "open 2019-06-12 2019-06-27 "}}},
+    {"nor closes",
+     "2019-06-20",
+     "none",
+     "[]",
+     {D12, INSPECT("2019-06-15T10:00:00+08:00", "C-00412",
+                   HOUSE("1", "screen", "resident", "\"suspected\":false,\"grade\":\"A\""))},
+     {{H2, "open 2019-06-12 2019-06-13 "}}},
+    {"an extension stands after the end, and a milestone after it",
+     "2019-07-26",
+     "none",
+     "[]",
+     {DRINK("2019-06-12T10:00:00+08:00", "C-00412", "40"),
+      UPDATE("T-W1-" HH "-1", "2019-06-20T10:00:00+08:00", "C-00001",
+             "{\"state\":\"open\",\"due\":\"2019-07-30\"}"),
+      DRINK("2019-07-25T10:00:00+08:00", "C-00902", "10"), D12,
+      UPDATE(H2, "2019-06-13T11:00:00+08:00", "C-00001",
+             "{\"state\":\"open\",\"due\":\"2019-06-20\"}"),
+      STAGE("2019-06-16T09:00:00+08:00", "listed"), STAGE("2019-06-18T09:00:00+08:00", "signed")},
+     {{"T-W1-" HH "-1", "closed 2019-06-12 2019-07-30 2019-07-25"},
+      {H2, "open 2019-06-12 2019-07-02 "}}},
+    {"what is never past the stop of its campaign",
+     "2019-06-26",
+     "none",
+     "[\"dibao\"]",
+     {DRINK("2019-06-12T10:00:00+08:00", "C-00412", "40"),
+      UPDATE("T-W1-" HH "-1", "2019-06-20T10:00:00+08:00", "C-00001",
+             "{\"state\":\"open\",\"due\":\"2019-12-24\"}"),
+      UPDATE("T-H1-" HH "-1", "2019-06-20T11:00:00+08:00", "C-00001",
+             "{\"state\":\"open\",\"due\":\"2019-12-24\"}")},
+     {{"T-W1-" HH "-1", "open 2019-06-12 2019-09-30 "},
+      {"T-H1-" HH "-1", "open 2019-06-01 2019-09-30 "}}},
+    {"called off before its end it stays called off",
+     "2019-07-12",
+     "none",
+     "[]",
+     {D12, UPDATE(H2, "2019-06-13T11:00:00+08:00", "C-00001", "{\"state\":\"void\"}"),
+      INSPECT("2019-07-01T10:00:00+08:00", "C-00901", APPRAISE("B")),
+      UPDATE(H2, "2019-07-02T11:00:00+08:00", "C-00001", "{\"state\":\"void\"}")},
+     {{H2, "void 2019-06-12 2019-06-13 2019-06-13"}}},
+    {"what has ended is not called off, and not changed by what the house is used for later",
+     "2019-08-12",
+     "none",
+     "[]",
+     {D12, INSPECT("2019-07-01T10:00:00+08:00", "C-00901", APPRAISE("B")),
+      UPDATE(H2, "2019-07-02T11:00:00+08:00", "C-00001", "{\"state\":\"void\"}"),
+      INSPECT("2019-08-01T10:00:00+08:00", "C-00901",
+              HOUSE("1", "appraise", "idle", "\"grade\":\"A\""))},
+     {{H2, "closed 2019-06-12 2019-06-13 2019-07-01"}}},
+    {"a demolished house is dangerous no more",
+     "2019-08-12",
+     "planned_exit",
+     "[]",
+     {D12,
+      INSPECT("2019-08-01T10:00:00+08:00", "C-00901",
+              HOUSE("2", "appraise", "resident", "\"grade\":\"A\"")),
+      STAGE("2019-08-03T09:00:00+08:00", "listed"),
+      STAGE("2019-08-03T10:00:00+08:00", "demolished"),
+      STAGE("2019-08-04T10:00:00+08:00", "demolished")},
+     {{H2, "closed 2019-06-12 2019-06-13 2019-08-03"},
+      {"T-X1-" HH "-1", "closed 2019-06-12 2019-12-31 2019-08-03"},
+      {"T-Q1-" HH "-b01-1", ""}}},
+    {"under contract to be rebuilt it is",
+     "2019-08-12",
+     "none",
+     "[]",
+     {D12, STAGE("2019-06-15T09:00:00+08:00", "listed"),
+      STAGE("2019-06-20T09:00:00+08:00", "signed"),
+      STAGE("2019-06-25T10:00:00+08:00", "demolished")},
+     {{H2, "open 2019-06-12 2019-07-02 "}}},
+    {"closed once: later stages are of nothing until it is listed or found again",
+     "2019-10-07",
+     "none",
+     "[]",
+     {D12,
+      BUILT,
+      {"house.work", HH, "2019-09-12T10:00:00+08:00", "C-00420", ACCEPTED("A"), NULL},
+      STAGE("2019-09-14T09:00:00+08:00", "closed"),
+      STAGE("2019-09-16T09:00:00+08:00", "closed"),
+      INSPECT("2019-10-01T10:00:00+08:00", "C-00901", APPRAISE("D")),
+      STAGE("2019-10-02T09:00:00+08:00", "listed"),
+      STAGE("2019-10-03T09:00:00+08:00", "signed"),
+      STAGE("2019-10-04T09:00:00+08:00", "started"),
+      STAGE("2019-10-05T09:00:00+08:00", "main_done"),
+      {"house.work", HH, "2019-10-06T10:00:00+08:00", "C-00420", ACCEPTED("A"), NULL}},
+     {{H2, "closed 2019-06-12 2019-09-20 2019-09-14"},
+      {"T-H2-" HH "-b01-2", "open 2019-10-01 2019-10-01 "},
+      {"T-Q1-" HH "-b01-1", ""}}},
+    {"an appraisal of another building leaves the suspicion",
+     "2019-07-12",
+     "none",
+     "[]",
+     {INSPECT("2019-06-12T10:00:00+08:00", "C-00420", SUSPECTED("1", "true")),
+      INSPECT("2019-06-20T10:00:00+08:00", "C-00901",
+              HOUSE("2", "appraise", "resident", "\"grade\":\"A\""))},
+     {{"T-H5-" HH "-1", "open 2019-06-12 2019-06-27 "}}},
+    {"each building for itself, one task until none is left",
+     "2019-07-12",
+     "planned_exit",
+     "[]",
+     {INSPECT("2019-06-12T10:00:00+08:00", "C-00420", SUSPECTED("1", "true")),
+      INSPECT("2019-06-14T10:00:00+08:00", "C-00420", SUSPECTED("3", "true")),
+      INSPECT("2019-06-16T10:00:00+08:00", "C-00420", SUSPECTED("1", "false")),
+      INSPECT("2019-06-18T10:00:00+08:00", "C-00420", SUSPECTED("3", "false")),
+      INSPECT("2019-06-20T10:00:00+08:00", "C-00901",
+              HOUSE("1", "appraise", "idle", "\"grade\":\"D\"")),
+      INSPECT("2019-06-25T10:00:00+08:00", "C-00901",
+              HOUSE("3", "appraise", "resident", "\"grade\":\"B\"")),
+      INSPECT("2019-07-02T10:00:00+08:00", "C-00420", SUSPECTED("3", "true"))},
+     {{"T-H5-" HH "-1", "closed 2019-06-12 2019-06-27 2019-06-25"},
+      {"T-H5-" HH "-2", "open 2019-07-02 2019-07-17 "},
+      {"T-X1-" HH "-1", "closed 2019-06-12 2019-12-31 2019-06-18"},
+      {"T-X1-" HH "-2", "open 2019-07-02 2019-12-31 "},
+      {"T-H4-" HH "-b01-1", "open 2019-06-20  "}}},
+    {"a priority household anew: the next appraisal is asked for anew",
+     "2019-07-12",
+     "none",
+     "[\"dibao\"]",
+     {FOCUS("2019-06-20T10:00:00+08:00", ""), FOCUS("2019-07-10T10:00:00+08:00", "\"dibao\""),
+      FOCUS("2019-07-11T10:00:00+08:00", "\"disabled\"")},
+     {{"T-H1-" HH "-1", ""}, {"T-H1-" HH "-2", "open 2019-07-10 2019-08-09 "}}},
+    {"found safe by others, it is no gap from then on",
+     "2019-07-12",
+     "planned_exit",
+     "[]",
+     {DRINK("2019-06-12T10:00:00+08:00", "C-00412", "40"),
+      DRINK("2019-06-20T10:00:00+08:00", "C-00412", "10"),
+      DRINK("2019-06-25T10:00:00+08:00", "C-00412", "10"),
+      DRINK("2019-07-05T10:00:00+08:00", "C-00412", "40"),
+      DRINK("2019-07-08T10:00:00+08:00", "C-00902", "10")},
+     {{"T-X1-" HH "-1", "closed 2019-06-12 2019-12-31 2019-06-20"},
+      {"T-X1-" HH "-2", "closed 2019-07-05 2019-12-31 2019-07-08"}}},
+    {"rebuilt, a house is measured",
+     "2019-07-12",
+     "none",
+     "[]",
+     {D12, {"house.work", HH, "2019-07-01T10:00:00+08:00", "C-00420", MEASURED("90"), NULL}},
+     {{"T-Q1-" HH "-a01-1", "open 2019-07-01 2019-07-08 "}}},
+    {"repaired, it is not",
+     "2019-07-12",
+     "none",
+     "[]",
+     {INSPECT("2019-06-12T10:00:00+08:00", "C-00901",
+              HOUSE("1", "appraise", "resident", "\"grade\":\"C\",\"action\":\"repair\"")),
+      {"house.work", HH, "2019-07-01T10:00:00+08:00", "C-00420", MEASURED("90"), NULL}},
+     {{"T-Q1-" HH "-a01-1", ""}}},
+    {"of two declarations with one stamp the greater id counts",
+     "2019-07-12",
+     "none",
+     "[]",
+     {{"project.step", PROJECT, "2019-07-01T10:00:00+08:00", "C-00420",
+       "{\"step\":\"village_meeting\"}", NULL},
+      {"project.step", PROJECT, "2019-07-02T10:00:00+08:00", "C-00030", DECLARED(VILLAGE),
+       "01990000-0000-7000-8000-0000000000b2"},
+      {"project.step", PROJECT, "2019-07-02T10:00:00+08:00", "C-00030", DECLARED("340825104201"),
+       "01990000-0000-7000-8000-0000000000b1"}},
+     {{"T-P1-" PROJECT "-review-1", "open 2019-07-02 2019-07-12 "}}},
 };
 
 static void send(struct county *c, const struct event *e, size_t i) {
@@ -589,6 +770,30 @@ Test(rules, cases_3, .timeout = 600) {
 
 Test(rules, cases_4, .timeout = 600) {
     play_from(3);
+}
+
+/* A record without effect is verified one level above its author. */
+Test(rules, what_has_no_effect_is_verified_above_its_author) {
+    static const struct event events[] = {
+        FOUND("inspect", "mid", "U-BF01"),
+        RECTIFY("2019-07-02T10:00:00+08:00", "C-00412"),
+        CHECK("2019-07-03T10:00:00+08:00", "C-00420", "check", "pass"),
+        CHECK("2019-07-04T10:00:00+08:00", "C-00901", "check", "pass"),
+        CHECK("2019-07-05T10:00:00+08:00", "C-00030", "lookback", "pass"),
+    };
+    struct county c;
+    county_start(&c);
+    household(&c, HH, "none", "[]");
+    set_today(&c, "2019-07-06");
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        send(&c, &events[i], i);
+    derive_all(&c);
+    cr_expect_str_eq(
+        ask(&c,
+            "SELECT group_concat(assignee || ' ' || verifier_role, ', ') FROM (SELECT * FROM task"
+            " WHERE id GLOB 'T-Q1-" FINDING "-*' AND gone = '' ORDER BY id)"),
+        "C-00420 TW, C-00901 CO, C-00030 CO");
+    county_stop(&c);
 }
 
 /* What another says of a finding, by way of his own record that had no effect on it, is not the
