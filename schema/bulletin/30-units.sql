@@ -6,8 +6,8 @@ WITH late AS MATERIALIZED (
   SELECT t.priority, julianday(:to) - julianday(t.due) AS days, t.assignee_role AS role,
          coalesce(iif(t.assignee GLOB 'U-*', t.assignee, a.doc ->> '$.unit'), '') AS unit
     FROM task t LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = t.assignee
-   WHERE t.gone = '' AND t.class < 5 AND t.state <> 'void' AND t.opened <= :to AND t.due < :to AND t.due <> ''
-     AND (t.closed = '' OR t.closed > :to)),
+   WHERE t.gone = '' AND t.class < 5 AND t.opened <= :to AND t.due < :to AND t.due <> ''
+     AND (t.closed > :to OR (t.closed = '' AND t.state <> 'void'))),
 whose AS MATERIALIZED (
   SELECT unit, iif(unit = '' AND role NOT IN ('HL', 'VO', 'TW', 'UN'), role, '') AS role, count(*) AS overdue,
          sum(days >= iif(priority = 1, 4, 7)) AS county

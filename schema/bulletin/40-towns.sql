@@ -17,8 +17,8 @@ high AS MATERIALIZED (
    GROUP BY 1),
 late AS MATERIALIZED (
   SELECT substr(t.place, 1, 9) || '000' AS town, count(*) AS n FROM task t
-   WHERE t.gone = '' AND t.class < 5 AND t.state <> 'void' AND t.opened <= :to AND t.due < :to AND t.due <> ''
-     AND (t.closed = '' OR t.closed > :to) GROUP BY 1),
+   WHERE t.gone = '' AND t.class < 5 AND t.opened <= :to AND t.due < :to AND t.due <> ''
+     AND (t.closed > :to OR (t.closed = '' AND t.state <> 'void')) GROUP BY 1),
 ranked AS MATERIALIZED (
   SELECT t.*, coalesce(h.n, 0) AS high, coalesce(l.n, 0) AS overdue,
          rank() OVER (ORDER BY coalesce(h.n, 0) DESC) AS by_high,

@@ -3,10 +3,12 @@
 -- forms: register.cadre hh.facts person.facts exit.step inspect.water
 -- reads: population instants
 -- names: check.water water.assessed water.safe water.left
--- keeps: water at.water
+-- keeps: water at.water water.said
 -- The newest evaluation counts, for a year. An episode begins when the water is found unsafe and
 -- ends when the water authority (SI) finds it safe. What a parameter without value would have to
--- judge is unknown: neither safe nor unsafe.
+-- judge is unknown: neither safe nor unsafe. `water.said`: [[stamp, day, safe], …], all evaluations, so
+-- that others can ask what the newest was at a past moment; it changes with each, and so its village is
+-- asked again (T-W2, 78-exit-village).
 WITH RECURSIVE
 ev AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, r.author, hlc_day(r.hlc) AS day,
@@ -90,6 +92,10 @@ UNION ALL
 SELECT h.subject, 'water.left', h.place, l.num, NULL, '{}'
   FROM home h CROSS JOIN ledger l ON l.subject = h.subject AND l.view = 'population'
  WHERE h.target AND NOT coalesce(h.valid AND h.safe, 0)
+UNION ALL
+SELECT subject, 'water.said', substr(subject, 1, 12), NULL, NULL,
+       json_group_array(json_array(hlc, day, safe))
+  FROM (SELECT * FROM step ORDER BY subject, n) GROUP BY subject
 UNION ALL
 SELECT p.subject, 'water', NULL, NULL, NULL,
        (SELECT json_group_array(json_object('cycle', ep, 'found', found, 'cause', id_text(cause),

@@ -1,5 +1,5 @@
 """The monthly bulletin: its figures as they stood at the month's end, the document that is sent round, what the server
-publishes and until when; and that neither tells of a household, a cadre, or few people's health.
+publishes and until when; and that neither tells of a household or a cadre.
 
     python3 test_bulletin.py PATH/TO/zoufang [Class.case ...]
 """
@@ -70,7 +70,12 @@ class Figures(Bulletin):
         thirsty = self.household("doc ->> '$.water_target' AND NOT EXISTS (SELECT 1 FROM task t WHERE t.subject = e.id"
                                  " AND t.rule = 'T-W1')")
         persons = len(self.members(thirsty))
+        cracked, sheds = (self.household("doc ->> '$.poverty_status' = 'none'") for _ in range(2))
         before = self.bulletin()
+        self.send("inspect.housing", cracked, SI_HOUSING, appraise("C"), at="2019-07-09")
+        for bld in (2, 3):
+            self.send("inspect.housing", sheds, SI_HOUSING, appraise("D", use="annex", bld=bld, action="demolish"),
+                      at="2019-07-09")
         self.send("inspect.housing", HOUSE, SI_HOUSING, appraise("D"), at="2019-07-10")
         self.send("inspect.water", thirsty, SI_WATER, water(persons=persons), at="2019-07-15")
         self.send("lookback.relocation", HOUSE, HL, moved(4), at="2019-07-16")
@@ -86,13 +91,14 @@ class Figures(Bulletin):
         b = self.bulletin()
         self.assertFigures(b, found=4, closed=1, found_all=4, closed_all=1, closed_pct=25, open_high=1, tour=1,
                            tour_closed=0, tour_closed_pct=0, reopened=0, lookbacks=0, covert_villages=0)
-        self.assertFigures(b, visits_done=before["figures"]["visits_done"] + 1, houses=1, houses_left=1,
+        self.assertFigures(b, visits_done=before["figures"]["visits_done"] + 1, houses=2, houses_left=2, wrecks=2,
+                           wrecks_left=2,
                            visits_due=before["figures"]["visits_due"],
                            water_left=before["figures"]["water_left"] - persons,
                            relocated_left=before["figures"]["relocated_left"] - 4)
         self.assertEqual([tuple(r.values()) for r in b["tables"]["findings"]], [
-            ("exit", "退出不精准", 1, 0, 0, 1, 0), ("education", "教育、医疗", 2, 0, 1, 1, 1),
-            ("work", "工作落实", 1, 1, 0, 0, 0)])  # fewer than five of medical care are not told alone
+            ("exit", "退出不精准", 1, 0, 0, 1, 0), ("education", "教育", 1, 0, 0, 1, 0), ("medical", "医疗", 1, 0, 1, 0, 1),
+            ("work", "工作落实", 1, 1, 0, 0, 0)])
         units = b["tables"]["units"]
         asked = [u["unit"] for u in units if u["unit"]]
         self.assertEqual(asked, sorted(asked), "no ranking")
@@ -115,13 +121,38 @@ class Figures(Bulletin):
         self.send("inspect.water", thirsty, SI_WATER, water(40, persons=persons), at="2019-08-06")
         for k in range(5):
             self.report("2019-08-0%d" % (k + 1), cat="medical", severity="low")
+        # one shed is lived in and safe, the other is demolished; a birth, somebody needs no visits any more, a task
+        # is called off
+        self.send("inspect.housing", sheds, SI_HOUSING, appraise("A", bld=2, sole_home=False), at="2019-08-06")
+        for stage in ("listed", "demolished"):
+            self.send("house.work", sheds, VO, work(stage, "2019-08-06", bld=3), at="2019-08-06")
+        self.send("person.facts", thirsty + "-71", VO, {"op": "add", "set": {
+            "name": "某某婴儿", "sex": "male", "birth": "2019-08-01", "relation": "child"}}, at="2019-08-07")
+        self.send("hh.facts", poor, TW, {"set": {"poverty_status": "none", "hh_type": "ordinary"}, "reason": "清退"},
+                  at="2019-08-07")
+        self.send("task.update", "T-H3-%s-b01-1" % cracked, CO, {"state": "void"}, at="2019-08-07")
         july, august = self.bulletin(), self.bulletin("2019-08")
+        # but a rebuilding under contract since is due at its next milestone: it is not overdue any more
+        b["figures"].update({k: b["figures"][k] - 1 for k in ("tasks_overdue", "tasks_overdue_county")})
         self.assertEqual((july["figures"], july["tables"]["findings"]), (b["figures"], b["tables"]["findings"]))
-        self.assertFigures(august, found=5, houses=1, houses_left=0, water_left=b["figures"]["water_left"] + persons)
-        self.assertFigures(august, "change", found=1, houses_left=-1, water_left=persons, closed_pct=-25)
+        self.assertFigures(august, found=5, houses=2, houses_left=1, wrecks=1, wrecks_left=0,
+                           water_left=b["figures"]["water_left"] + persons + 1)
+        self.assertFigures(august, "change", found=1, houses_left=-1, water_left=persons + 1, closed_pct=-25)
         self.assertEqual(august["previous"], b["figures"])
         self.assertEqual([(r["cat"], r["found"]) for r in august["tables"]["findings"]], [("medical", 5)])
         self.tells_of_nobody("2019-08")
+        # from C to D: it was found in July
+        self.send("inspect.housing", cracked, SI_HOUSING, appraise("D"), at="2019-08-08")
+        self.assertFigures(self.bulletin(), houses=2, houses_left=2)
+        self.assertFigures(self.bulletin("2019-08"), houses=2, houses_left=1)
+        self.assertFigures(self.bulletin("2019-06"), houses=0)
+        # what nobody said is unknown
+        for name in ("visit.month_count", "visit.month_count_planned_exit", "target.villages",
+                     "water.litres_basic", "water.litres_reached"):
+            self.param(name, None)
+        unknown = self.bulletin()
+        self.assertFigures(unknown, visits_due=None, visits_done=None, visit_pct=None, villages=None,
+                           water_left=unknown["figures"]["water"])
 
     def tells_of_nobody(self, month):
         """No id of a household, person or cadre, and nobody's name, phone or address."""
