@@ -68,7 +68,7 @@ wreck AS MATERIALIZED (
 -- without a period of validity nobody's.
 thirst AS MATERIALIZED (
   SELECT (SELECT count(*) FROM ledger m CROSS JOIN json_each(unsealed(m.doc)) q
-           WHERE m.subject = h.id AND m.view = 'members' AND coalesce(q.value ->> '$.since', 0) <= t.hlc
+           WHERE m.subject = h.id AND m.view = 'members' AND q.value ->> '$.since' <= t.hlc
              AND coalesce(q.value ->> '$.left', t.hlc + 1) > t.hlc) AS persons,
          coalesce((SELECT x.value ->> '$[2]' = 1
                           AND x.value ->> '$[1]' >= date(:to, '-' || param('check.water_days') || ' days')

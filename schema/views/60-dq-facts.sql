@@ -5,7 +5,7 @@
 -- keeps: fault.facts dq.id.0 dq.id.1 dq.id.2 dq.id.3 dq.id.4 dq.id.5 dq.id.6 dq.id.7 dq.id.8 dq.id.9 dq.id.10 dq.id.11 dq.id.12 dq.id.13 dq.id.14 dq.id.15
 -- What the facts of a household and its members say that cannot be, from the record that said it to
 -- the record that mended it. Facts are followed record by record only where more than one wrote them.
--- dq2: a poor household with a public employee, a dear vehicle, another home or a business; dq5d: a
+-- dq2: a public employee, a dear vehicle, another home or a business while the household counts as poor; dq5d: a
 -- member recorded as dead who is current again; type, cause: what the form asks of one record (type and status
 -- of a household agree, a cause stands once) of what two said; dq7: an age that does not go with what the member is;
 -- dq8: disabled without a certificate, or the other way round; head: not exactly one head; named: whom
@@ -82,10 +82,10 @@ age AS MATERIALIZED (
   SELECT subject, id, n, rid, day, until, beside_head, date(birth, '+' || least || ' years') AS young,
          date(birth, '+' || (CASE student WHEN 'preschool' THEN 9 WHEN 'primary' THEN 17
            WHEN 'junior' THEN 21 WHEN 'senior' THEN 26 WHEN 'vocational' THEN 31
-           WHEN 'higher' THEN 46 ELSE 200 END) || ' years') AS old
+           WHEN 'higher' THEN 31 ELSE 200 END) || ' years') AS old
     FROM (
       SELECT a.*, max(
-               CASE a.student WHEN 'preschool' THEN 2 WHEN 'primary' THEN 5 WHEN 'junior' THEN 10
+               CASE a.student WHEN 'preschool' THEN 3 WHEN 'primary' THEN 5 WHEN 'junior' THEN 10
                     WHEN 'senior' THEN 13 WHEN 'vocational' THEN 13 WHEN 'higher' THEN 15 ELSE 0 END,
                CASE a.relation WHEN 'spouse' THEN 16 WHEN 'child_spouse' THEN 16 WHEN 'parent' THEN 26
                     WHEN 'grandparent' THEN 40 ELSE 0 END, iif(a.works, 16, 0)) AS least,
@@ -107,11 +107,21 @@ misnamed AS MATERIALIZED (
   SELECT o.subject, o.id, o.n, o.rid, a.id AS person, o.day, a.day AS told, min(o.until, a.until) AS until
     FROM own o CROSS JOIN said a ON a.id = o.doc ->> '$.head'
    WHERE a.subject = o.subject AND NOT (a.here AND a.relation IS 'head') AND a.relation IS NOT NULL),
+-- with means of its own; and what such a household counted as, from when until when
+means AS MATERIALIZED (
+  SELECT subject, id, n, rid, day, until FROM own
+   WHERE doc ->> '$.public_employee' OR doc ->> '$.other_home' OR doc ->> '$.business_reg'
+      OR doc ->> '$.vehicle_yuan' >= param('dq.vehicle_yuan') + 0),
+counted AS MATERIALIZED (
+  SELECT m.subject, coalesce(x.value ->> '$.status', l.doc ->> '$.status') AS status, coalesce(x.value ->> '$.day', '') AS day,
+         coalesce(lead(x.value ->> '$.day') OVER (PARTITION BY m.subject ORDER BY x.key), '9999') AS until
+    FROM (SELECT DISTINCT subject FROM means) m
+    CROSS JOIN ledger l ON l.subject = m.subject AND l.view = 'status'
+    LEFT JOIN json_each(l.doc, '$.turns') x),
 wrong AS (
-  SELECT subject, id, n, rid, day, until, 'dq2' AS dq, '' AS young, '' AS old FROM own
-   WHERE doc ->> '$.poverty_status' IN ('not_exited', 'planned_exit', 'returned')
-     AND (doc ->> '$.public_employee' OR doc ->> '$.other_home' OR doc ->> '$.business_reg'
-          OR doc ->> '$.vehicle_yuan' >= param('dq.vehicle_yuan') + 0)
+  SELECT m.subject, m.id, m.n, m.rid, m.day, m.until, 'dq2' AS dq, k.until AS young, k.day AS old
+    FROM means m CROSS JOIN counted k ON k.subject = m.subject
+   WHERE k.status IN ('not_exited', 'planned_exit', 'returned') AND k.day < min(k.until, m.until)
   UNION ALL
   SELECT subject, id, n, rid, day, until, 'type', '', '' FROM own
    WHERE day IS NOT NULL AND doc ->> '$.poverty_status' NOT IN ('returned', 'removed')
@@ -142,15 +152,12 @@ wrong AS (
   SELECT subject, id, n, rid, day, until, 'dq7', '', old FROM age WHERE old <= min(until, today())),
 span AS (
   SELECT w.subject, w.id, w.dq, w.n, w.rid, max(w.since, w.old) AS day,
-         min(w.until, iif(w.young = '' OR w.young > today(), '9999', w.young),
-             iif(w.dq = 'dq2' AND l.doc ->> '$.status' = 'exited' AND l.doc ->> '$.marked' >= w.since,
-                 l.doc ->> '$.marked', '9999')) AS until
+         min(w.until, iif(w.young = '' OR w.young > today(), '9999', w.young)) AS until
     FROM (
       SELECT *, coalesce(day, (SELECT hlc_day(min(r.hlc)) FROM stored_record r
                                 WHERE r.subject = x.id AND r.form = iif(x.id = x.subject, 'hh.facts', 'person.facts')))
                AS since
         FROM wrong x) w
-    LEFT JOIN ledger l ON l.subject = w.subject AND l.view = 'status'
    WHERE w.since IS NOT NULL AND (w.young = '' OR w.young > w.since)),
 island AS (
   SELECT *, sum(fresh) OVER (PARTITION BY id, dq ORDER BY day, n) AS cycle FROM (

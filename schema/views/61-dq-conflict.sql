@@ -4,7 +4,7 @@
 -- keeps: fault.conflict
 -- Conflicts of facts (docs/protocol.md §7) of a household and its members, from the write that
 -- disagreed to the one that saw both sides or agreed; households and members that were named by a
--- record before one registered them, until it did. A write is followed where an entity has more than
+-- record (but by covert work, which nobody there may hear of) before one registered them, until it did. A write is followed where an entity has more than
 -- one; shown: its author was shown the other, that is `base` names it, or, without base, it is more
 -- than 72 hours older.
 WITH RECURSIVE
@@ -86,7 +86,7 @@ settled AS (
   SELECT root, id, cycle, min(day) AS opened, max(until) AS until, rid FROM island GROUP BY root, id, cycle),
 -- the first record of all, and the one that made it registered
 begun AS MATERIALIZED (
-  SELECT a.*, (SELECT min(r.hlc) FROM stored_record r WHERE r.subject = a.id
+  SELECT a.*, (SELECT min(r.hlc) FROM stored_record r WHERE r.subject = a.id AND r.class < 5
                   AND (NOT a.registered OR r.form IN (
                     'archive.check', 'assign.set', 'check.education', 'check.income', 'check.medical', 'exit.step',
                     'house.work', 'inspect.env', 'inspect.housing', 'inspect.water', 'lookback.relocation',

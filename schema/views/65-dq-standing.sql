@@ -1,7 +1,7 @@
 -- view: dq-standing
 -- level: household
 -- forms: exit.step check.income inspect.water inspect.housing check.medical
--- reads: status population income medical gap.income gap.education gap.medical gap.food house water check.income check.water check.housing check.education at.income at.food at.clothing at.education at.medical at.housing at.water
+-- reads: status population income medical gap.income gap.education gap.medical gap.food house water check.income check.water check.housing check.education check.food check.clothing check.medical at.income at.food at.clothing at.education at.medical at.housing at.water
 -- keeps: fault.standing c.missed c.wrong_exit
 -- What a household counts as against what its checks found. dq1: an ordinary household below the line,
 -- with a dropout, a dangerous sole home, unsafe water, or that paid more for treatment than it earns in
@@ -21,9 +21,17 @@ WITH gap AS MATERIALIZED (
     CROSS JOIN json_each(l.doc, '$.episodes') x
    WHERE x.value ->> '$.use' = 'resident' AND x.value ->> '$.sole'
   UNION ALL
-  SELECT c.subject, 'water', x.value ->> '$.found', coalesce(x.value ->> '$.closed', '9999')
+  -- water found safe by others than the authority is no gap, until it is found unsafe again
+  SELECT c.subject, 'water', x.value ->> '$.found',
+         coalesce(x.value ->> '$.waits[0].from', x.value ->> '$.closed', '9999')
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'water'
     CROSS JOIN json_each(l.doc) x
+  UNION ALL
+  SELECT c.subject, 'water', w.value ->> '$.to',
+         coalesce(x.value ->> ('$.waits[' || (w.key + 1) || '].from'), x.value ->> '$.closed', '9999')
+    FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'water'
+    CROSS JOIN json_each(l.doc) x CROSS JOIN json_each(x.value, '$.waits') w
+   WHERE w.value ->> '$.to' IS NOT NULL
   UNION ALL
   SELECT c.subject, 'oop', max(m.doc ->> '$.day', i.doc ->> '$.day'), '9999'
     FROM changed c CROSS JOIN ledger m ON m.subject = c.subject AND m.view = 'medical'
@@ -100,7 +108,8 @@ looked AS (
     CROSS JOIN ledger p ON p.subject = c.subject AND p.view = 'population'
    WHERE (s.doc ->> '$.status' = 'none' OR s.doc ->> '$.status' = 'exited' AND param('dq.gap_days') IS NOT NULL)
      AND EXISTS (SELECT 1 FROM ledger k WHERE k.subject = c.subject
-                    AND k.view IN ('check.income', 'check.water', 'check.housing', 'check.education')
+                    AND (k.view IN ('check.income', 'check.water', 'check.housing', 'check.education')
+                         OR s.doc ->> '$.status' = 'exited' AND k.view IN ('check.food', 'check.clothing', 'check.medical'))
                     AND k.doc ->> '$.state' <> 'unknown' AND (k.view <> 'check.education' OR k.doc ->> '$.day' IS NOT NULL)))
 SELECT subject, 'fault.standing' AS name, NULL AS place, NULL AS num, NULL AS den,
        json_group_array(json_object('part', part, 'cycle', cycle, 'opened', opened, 'closed', closed,

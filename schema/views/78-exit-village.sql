@@ -7,8 +7,9 @@
 -- A poor village leaves poverty by a mark of the county after the steps review, verify, notice and
 -- announce of that year; a step has effect once all before it are there, in whatever order they came.
 -- An announcement comes after the notice ended; a mark wants the checks of the village to hold at its
--- stamp: by what was written of the village until then, the households that had not exited then, the
--- water that was safe then (parameters as they are now; an unknown check does not hold). `exit`:
+-- stamp: by what was written of the village until then, the members then of the households that were
+-- poor on that day, the water that was safe then in the households known then (parameters as they are
+-- now; an unknown check does not hold): what comes later undoes no mark and makes none. `exit`:
 -- "steps" [{"year", "step", "day", "cause", "effective"}]; `fault.exit`: the steps without effect.
 WITH RECURSIVE
 village AS MATERIALIZED (
@@ -36,26 +37,31 @@ folded(id, n, doc) AS (
   SELECT f.id, u.n, json_patch(f.doc, u.said)
     FROM folded f CROSS JOIN written u ON u.id = f.id AND u.n = f.n + 1),
 known AS MATERIALIZED (SELECT id, doc, max(n) FROM folded GROUP BY id),
+home AS MATERIALIZED (
+  SELECT m.id, h.doc, coalesce((SELECT x.value ->> '$.status' FROM json_each(g.doc, '$.turns') x
+                                 WHERE x.value ->> '$.day' <= m.day ORDER BY x.key DESC LIMIT 1),
+                               iif(g.doc ->> '$.turns' IS NULL, g.doc ->> '$.status', 'none')) AS status
+    FROM mark m CROSS JOIN ledger h ON h.place = m.subject AND h.view = 'history'
+    CROSS JOIN ledger g ON g.subject = h.subject AND g.view = 'status'
+   WHERE h.doc ->> '$.since' <= m.hlc),
 poor AS MATERIALIZED (
-  SELECT m.id, coalesce(sum(p.den), 0) AS unexited
-    FROM mark m
-    LEFT JOIN ledger p ON p.place = m.subject AND p.view = 'poverty' AND coalesce((
-      SELECT coalesce((SELECT x.value ->> '$.status' FROM json_each(g.doc, '$.turns') x
-                        WHERE x.value ->> '$.day' <= m.day ORDER BY x.key DESC LIMIT 1),
-                      g.doc ->> '$.status') <> 'exited'
-        FROM ledger g WHERE g.subject = p.subject AND g.view = 'status'), 1)
-   GROUP BY m.id),
+  SELECT m.id, (SELECT count(*) FROM home h CROSS JOIN json_each(h.doc, '$.members') q
+                 WHERE h.id = m.id AND h.status IN ('not_exited', 'planned_exit', 'returned')
+                   AND q.value ->> '$[0]' <= m.hlc
+                   AND coalesce(q.value ->> '$[1]', m.hlc + 1) > m.hlc) AS unexited
+    FROM mark m),
 safe AS MATERIALIZED (
-  SELECT m.id, count(*) AS homes, sum(
-      EXISTS (SELECT 1 FROM stored_record r
-               WHERE r.subject = h.subject AND r.form = 'inspect.water' AND r.hlc <= m.hlc
-                 AND hlc_day(r.hlc) >= date(m.day, '-' || param('check.water_days') || ' days'))
-      AND NOT EXISTS (
-        SELECT 1 FROM ledger w CROSS JOIN json_each(w.doc) x
-         WHERE w.subject = h.subject AND w.view = 'water' AND x.value ->> '$.found' <= m.day
-           AND coalesce(x.value ->> '$.closed', '9999') > m.day)) AS safe
+  SELECT m.id, count(*) AS homes, total((
+      SELECT x.value ->> '$[2]' = 1
+             AND x.value ->> '$[1]' >= date(m.day, '-' || param('check.water_days') || ' days')
+        FROM ledger w CROSS JOIN json_each(w.doc) x
+       WHERE w.subject = h.subject AND w.view = 'water.said' AND x.value ->> '$[0]' <= m.hlc
+       ORDER BY x.key DESC LIMIT 1)) AS safe
     FROM mark m CROSS JOIN ledger h ON h.place = m.subject AND h.view = 'water.assessed'
-   WHERE param('v.safe_water_pct_min') IS NOT NULL GROUP BY m.id),
+   WHERE param('v.safe_water_pct_min') IS NOT NULL
+     AND EXISTS (SELECT 1 FROM stored_record r
+                  WHERE r.subject = h.subject AND r.form = 'hh.facts' AND r.hlc <= m.hlc)
+   GROUP BY m.id),
 ready AS MATERIALIZED (
   SELECT k.id, coalesce(
          100.0 * o.unexited / (doc ->> '$.rural_pop') < param('v.incidence_pct_max') + 0
@@ -72,7 +78,8 @@ ready AS MATERIALIZED (
 fit AS MATERIALIZED (
   SELECT s.*, CASE step
       WHEN 'announce' THEN EXISTS (
-        SELECT 1 FROM step x WHERE x.subject = s.subject AND x.year = s.year AND x.until < s.date)
+        SELECT 1 FROM step x WHERE x.subject = s.subject AND x.year = s.year
+           AND x.step = 'notice' AND x.until < s.date)
       WHEN 'mark' THEN (SELECT d.ready FROM ready d WHERE d.id = s.id)
       ELSE 1 END AS fits
     FROM step s WHERE n IS NOT NULL),
