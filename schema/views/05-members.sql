@@ -9,15 +9,13 @@
 -- young: under 17 or of unknown birth. Members at a
 -- stamp t are those with coalesce(since, 0) <= t and coalesce(left, t + 1) > t. Read it through
 -- unsealed(). `instants`: the stamps at which the checks are asked for besides now, as [{"key", "day",
--- "hlc"}]: each mark of an exit (key = record id), of a poor household the ends of the last two
--- quarters (q1 the newer). {village}-00-0000, which stands for buildings without an owner, is no
+-- "hlc"}]: each mark of an exit (key = record id), of a poor household the ends of the last five
+-- quarters (q1 the newest). {village}-00-0000, which stands for buildings without an owner, is no
 -- household.
 WITH quarter(key, day) AS MATERIALIZED (
-  SELECT 'q1', date(today(), 'start of month',
-                    '-' || ((strftime('%m', today()) - 1) % 3) || ' months', '-1 day')
-  UNION ALL
-  SELECT 'q2', date(today(), 'start of month',
-                    '-' || ((strftime('%m', today()) - 1) % 3 + 3) || ' months', '-1 day')),
+  SELECT 'q' || n, date(today(), 'start of month',
+                        '-' || ((strftime('%m', today()) - 1) % 3 + 3 * (n - 1)) || ' months', '-1 day')
+    FROM (SELECT column1 AS n FROM (VALUES (1), (2), (3), (4), (5)))),
 home AS MATERIALIZED (
   SELECT c.subject, e.place, e.doc ->> '$.poverty_status' AS status, d.grown
     FROM (SELECT date(today(), '-17 years') AS grown) d CROSS JOIN changed c

@@ -6,8 +6,9 @@
 -- What a household counts as against what its checks found. dq1: an ordinary household below the line,
 -- with a dropout, a dangerous sole home, unsafe water, or that paid more for treatment than it earns in
 -- the year and its vehicles are worth (all that is known of what it owns). dq3: exited, with a gap that
--- was found not more than `dq.gap_days` before. dq4: poor, all checks ok at the ends of the last two quarters
--- and an income above the line of those who are watched. dq16: an exit marked as of a day before the
+-- was found not more than `dq.gap_days` before. dq4: poor when a quarter began (of the last four: what
+-- ended stays), all checks ok at the ends of the two before it, and an income not below the line of those
+-- who are watched; until the household exits, or the next quarter begins and asks again. dq16: an exit marked as of a day before the
 -- first evidence of a kind, or announced less than `dq.notice_days` after its notice. `c.missed`,
 -- `c.wrong_exit`: members, where dq1 or dq3 holds, of those who were looked at.
 WITH gap AS MATERIALIZED (
@@ -89,19 +90,34 @@ island AS (
     SELECT *, coalesce(day > max(until) OVER (PARTITION BY subject, part ORDER BY day, until
                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 1) AS fresh
       FROM wrong)),
+-- the quarters at whose beginning all checks had been ok for two
+quarter(n, day, next) AS MATERIALIZED (
+  SELECT n, date(first, '-' || (3 * (n - 1)) || ' months'), iif(n = 1, '9999', date(first, '-' || (3 * (n - 2)) || ' months'))
+    FROM (SELECT date(today(), 'start of month', '-' || ((strftime('%m', today()) - 1) % 3) || ' months') AS first)
+    CROSS JOIN (SELECT column1 AS n FROM (VALUES (1), (2), (3), (4)))),
+fine AS MATERIALIZED (
+  SELECT c.subject, q.day, q.next
+    FROM changed c CROSS JOIN ledger w ON w.subject = c.subject AND w.view = 'at.water' AND mentions(w.doc, 'ok')
+    CROSS JOIN quarter q
+   WHERE w.doc ->> ('$.q' || q.n) = 'ok'
+     AND 7 = (SELECT count(*) FROM ledger a WHERE a.subject = c.subject
+                 AND a.view IN ('at.income', 'at.food', 'at.clothing', 'at.education', 'at.medical', 'at.housing', 'at.water')
+                 AND a.doc ->> ('$.q' || q.n) = 'ok' AND a.doc ->> ('$.q' || (q.n + 1)) = 'ok')),
 told AS MATERIALIZED (
   SELECT subject, part, cycle, min(day) AS opened, nullif(max(until), '9999') AS closed, id
     FROM island GROUP BY subject, part, cycle
   UNION ALL
-  SELECT c.subject, 'dq4', substr(q.day, 1, 7), q.day, s.doc ->> '$.marked', NULL
-    FROM (SELECT date(today(), 'start of month', '-' || ((strftime('%m', today()) - 1) % 3) || ' months') AS day) q
-    CROSS JOIN changed c CROSS JOIN ledger s ON s.subject = c.subject AND s.view = 'status'
-    CROSS JOIN ledger i ON i.subject = c.subject AND i.view = 'income'
-   WHERE (s.doc ->> '$.status' IN ('not_exited', 'planned_exit', 'returned') OR s.doc ->> '$.marked' >= q.day)
-     AND i.doc ->> '$.yuan' > param('watch.income_factor') * param('income_line_yuan')
-     AND 7 = (SELECT count(*) FROM ledger a WHERE a.subject = c.subject
-                 AND a.view IN ('at.income', 'at.food', 'at.clothing', 'at.education', 'at.medical', 'at.housing', 'at.water')
-                 AND a.doc ->> '$.q1' = 'ok' AND a.doc ->> '$.q2' = 'ok')),
+  SELECT f.subject, 'dq4', substr(f.day, 1, 7), f.day, nullif(min(f.next, coalesce((
+           SELECT min(x.value ->> '$.day') FROM json_each(s.doc, '$.turns') x
+            WHERE x.value ->> '$.day' >= f.day
+              AND x.value ->> '$.status' NOT IN ('not_exited', 'planned_exit', 'returned')), '9999')), '9999'), NULL
+    FROM fine f CROSS JOIN ledger s ON s.subject = f.subject AND s.view = 'status'
+    CROSS JOIN ledger i ON i.subject = f.subject AND i.view = 'income'
+   WHERE coalesce((SELECT x.value ->> '$.status' FROM json_each(s.doc, '$.turns') x
+                    WHERE x.value ->> '$.day' < f.day ORDER BY x.key DESC LIMIT 1),
+                  iif(s.doc ->> '$.turns' IS NULL, s.doc ->> '$.status', 'none')) IN ('not_exited', 'planned_exit', 'returned')
+     AND 0 = (SELECT x.value ->> '$.low' FROM json_each(i.doc, '$.checks') x
+               WHERE x.value ->> '$.day' < f.day ORDER BY x.key DESC LIMIT 1)),
 looked AS (
   SELECT c.subject, s.doc ->> '$.status' AS status, p.place, p.num AS persons
     FROM changed c CROSS JOIN ledger s ON s.subject = c.subject AND s.view = 'status'

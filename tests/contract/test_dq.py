@@ -4,7 +4,7 @@ Rules that do not touch each other share a case."""
 import json
 
 import scenario
-from scenario import CO, COUNTY, CT, PHOTO, PHOTO2, SI_HOUSING, SI_WATER, TW, VILLAGE, VO, Scenario
+from scenario import CO, COUNTY, CT, PHOTO, PHOTO2, SI_HOUSING, SI_WATER, TW, VILLAGE, VO, VT, Scenario
 
 HERE = {"lat": 30.431, "lng": 116.242, "acc_m": 10}  # the village's own place
 PHOTOS = iter("sha256:%064x" % i for i in range(1, 10000))
@@ -98,7 +98,7 @@ class Dq(Scenario):
 class Standing(Dq):
     def test_31_missed_wrongly_listed_wrongly_exited_not_exited(self):
         """DQ1 to DQ4: what a household counts as against what was found."""
-        wet, calm, broke, fair, ill, unsafe = (self.household(ORDINARY) for _ in range(6))
+        wet, calm, broke, fair, ill, unsafe, again = (self.household(ORDINARY) for _ in range(7))
         out = self.household(ORDINARY + " AND EXISTS (SELECT 1 FROM entity p WHERE p.kind = 'person' AND"
                              " p.id GLOB e.id || '-*' AND p.doc ->> '$.birth' BETWEEN '2008' AND '2012')")
         child, = self.county.query("SELECT id FROM entity WHERE kind = 'person' AND id GLOB ? AND doc ->> '$.birth'"
@@ -106,13 +106,15 @@ class Standing(Dq):
         dropped = {"student": "not_student", "dropout": True, "reason": "厌学", "unfit_health": False}
         poor, car, cheap = (self.household(POOR) for _ in range(3))
         ready, poorer = self.household(POOR + " AND " + GROWN), self.household(POOR + " AND " + GROWN)
-        exited = self.household(EXITED)
+        exited, stale, recent = (self.household(EXITED) for _ in range(3))
         self.day("2019-06-12")
         before = self.dq("dq1")  # children who did not go to school when the sample was made
         # DQ1 by each of its reasons; a poor household with the same is none
         for home in (wet, poor):
             self.water(home, "2019-06-08", outage=40)
         self.water(calm, "2019-06-08")
+        for day, outage in (("04", 40), ("06", 0), ("08", 40)):   # safe in between, but not for the authority
+            self.water(again, "2019-06-" + day, outage)
         self.send("check.education", child, VO, dropped, at="2019-06-09")
         self.send("inspect.housing", unsafe, SI_HOUSING, appraise("D"), at="2019-06-09")
         self.send("inspect.housing", calm, SI_HOUSING, appraise("B"), at="2019-06-09")
@@ -121,7 +123,8 @@ class Standing(Dq):
             self.send("check.income", home, VO, income(n, yuan * n), at="2019-06-09")
             self.send("check.medical", home, VO, medical(self.members(home), yuan * n + (home == ill)), at="2019-06-10")
         ninth = "1: open 2019-06-09 2019-06-16"
-        found = {**before, wet: ["1: open 2019-06-08 2019-06-15"], out: [ninth], unsafe: [ninth],
+        found = {**before, wet: ["1: open 2019-06-08 2019-06-15"], again: [
+            "1: closed 2019-06-04 2019-06-11 2019-06-06", "2: open 2019-06-08 2019-06-15"], out: [ninth], unsafe: [ninth],
                  ill: ["1: open 2019-06-10 2019-06-17"]}
         self.assertDq("dq1", found)  # no income line: unknown
         self.assertEqual({k: self.task("T-Q1-%s-dq1-1" % wet)[k]["role"] for k in ("assignee", "verifier")},
@@ -144,6 +147,14 @@ class Standing(Dq):
         self.assertDq("dq3", {exited: ["1: open 2019-06-05 2019-06-12"]})
         self.visit(exited, "2019-06-11T09:00")
         self.assertDq("dq3", {exited: ["1: closed 2019-06-05 2019-06-12 2019-06-11"]})
+        # found 91 days before the exit (of March 1st), and 90; both were looked at
+        for home, day in ((stale, "2018-11-30"), (recent, "2018-12-01")):
+            self.visit(home, day + "T09:00", food_ok=False)
+        self.assertDq("dq3", {exited: ["1: closed 2019-06-05 2019-06-12 2019-06-11"],
+                              recent: ["1: open 2019-03-01 2019-03-08"]})
+        for home, wrong in ((stale, 0), (recent, 1)):
+            n = len(self.members(home))
+            self.assertEqual(self.ledger(home, "c.wrong_exit")[:2], (n * wrong, n))
         # the line is set; mended, and listed
         self.param("income_line_yuan", 3747)
         self.assertDq("dq1", dict(found, **{broke: [ninth]}))
@@ -169,6 +180,11 @@ class Standing(Dq):
                                 ("announce", "10", {"objections": 0}), ("mark", "11", {})):
             self.send("exit.step", ready, TW, {"year": 2019, "step": step, "date": "2019-10-" + day, **more},
                       at="2019-10-%sT%02d:00" % (day, 8 + len(more)))
+        self.assertDq("dq4", {ready: ["2019-10: closed 2019-10-01 2019-10-08 2019-10-11"]})
+        # who exited may have a car
+        self.facts(ready, VO, "2019-10-12T08:00", vehicle_yuan=90000)
+        self.assertNotIn(ready, self.dq("dq2"))
+        self.day("2020-06-12")   # what ended stays
         self.assertDq("dq4", {ready: ["2019-10: closed 2019-10-01 2019-10-08 2019-10-11"]})
         for name in ("dq.vehicle_yuan", "dq.gap_days", "watch.income_factor"):
             self.param(name, None)
@@ -237,6 +253,15 @@ class Counts(Dq):
         self.assertTask("T-Q1-%s-reg-1" % home, "open 2019-06-09 2019-06-16")
         self.facts(home, TW, "2019-06-11", group=3, hh_type="ordinary", poverty_status="none")
         self.assertTask("T-Q1-%s-reg-1" % home, "closed 2019-06-09 2019-06-16 2019-06-11")
+        # nobody is asked because of covert work
+        secret = VILLAGE + "-03-0998"
+        self.send("finding.report", secret, CT, {
+            "source": "covert", "cat": "work", "severity": "low", "text": "示例", "duty_unit": "U-V104299",
+            "conduct": {k: True for k in ("unannounced", "unaccompanied", "own_travel", "own_lodging", "own_meals",
+                                          "own_check")}, "photos": [PHOTO]}, at="2019-06-08")
+        self.assertTask("T-Q1-%s-reg-1" % secret, None)
+        self.water(secret, "2019-06-10", persons=2)
+        self.assertTask("T-Q1-%s-reg-1" % secret, "open 2019-06-10 2019-06-17")
 
 
 class Members(Dq):
@@ -300,8 +325,20 @@ class Members(Dq):
         self.edit(person, VO, "2019-06-10", relation="other")
         self.assertEqual(self.dq("dq7").get(person), ["1: closed 2019-06-09 2019-06-16 2019-06-10"])
         self.assertNotIn(child, self.dq("dq7"))
+        # what one record may not say, two may not either: students from 3 to 30, workers from 16
+        small, late, young = (home + "-7%d" % k for k in (3, 4, 5))
+        for who, birth in ((small, "2017-01-01"), (late, "1989-06-11"), (young, "2004-01-01")):
+            self.edit(who, VO, "2019-06-09", op="add", relation="other", **{**about, "birth": birth})
+        self.edit(small, VO, "2019-06-10", student="preschool")
+        self.edit(late, VO, "2019-06-10", student="higher")
+        self.edit(young, VO, "2019-06-10", labour="ordinary")
+        running = ["1: open 2019-06-10 2019-06-17"]
+        self.assertEqual([self.dq("dq7").get(p) for p in (small, late, young)], [running, None, running])
         # nobody said anything: junior middle school at 21
         self.day("2026-06-12")
+        ended = "1: closed 2019-06-10 2019-06-17 20%s-01-01"
+        self.assertEqual([self.dq("dq7").get(p) for p in (small, late, young)], [
+            [ended % "20", "2: open 2026-01-01 2026-01-08"], ["1: open 2020-06-11 2020-06-18"], [ended % "20"]])
         self.assertEqual(self.dq("dq7").get(child), ["1: open 2026-06-11 2026-06-18"])
 
 
@@ -394,6 +431,8 @@ class Visits(Dq):
         self.assertDq("dq11", {home: ["1: open 2019-06-03 2019-06-10"]})
         self.visit(home, "2019-06-11T09:00")
         close = {home: ["1: closed 2019-06-03 2019-06-10 2019-06-11"]}
+        self.publish([self.record("visit.household", home, VT, visit("2019-06-%02d" % d, "%02d:00" % h),
+                                  at="2019-06-%02dT%02d:50" % (d, h), gps=HERE) for d in range(5, 11) for h in (9, 11, 14)])
         # DQ11: twelve a day, thirteen, a photo once more
         for i, h in enumerate(homes[:12]):
             self.visit(h, "2019-06-04T%02d:%02d" % (8 + i // 2, i % 2 * 30), minutes=10,
@@ -404,7 +443,7 @@ class Visits(Dq):
         photo = {again: ["1: open 2019-06-11 2019-06-18"]}
         self.assertDq("dq11", {homes[12]: ["1: open 2019-06-04 2019-06-11"], **photo, **close})
         # DQ12
-        self.same_words(homes[:5])
+        self.same_words(homes)
         # DQ13 and the visit far from the village
         lost, off = self.household(), self.household()
         self.visit(lost, "2019-06-08T10:00", gps={"lat": 30.65, "lng": 116.242, "acc_m": 10})
@@ -412,6 +451,10 @@ class Visits(Dq):
         self.assertDq("dq13", {lost: ["1: open 2019-06-08 2019-06-15"]})
         self.assertTask("T-Q1-%s-2019-06" % off, "open 2019-06-08 2019-06-15")
         self.visit(lost, "2019-06-10T10:00")
+        self.assertDq("dq13", {lost: ["1: closed 2019-06-08 2019-06-15 2019-06-10"]})
+        self.param("dq.gps_km", None)
+        self.assertDq("dq13", {})
+        self.param("dq.gps_km", 15)
         self.assertDq("dq13", {lost: ["1: closed 2019-06-08 2019-06-15 2019-06-10"]})
         # unknown: where a village has no place, or a threshold is not set
         self.send("village.survey", "340825104200", TW, {"set": {"lat": None}}, at="2019-06-12T08:00")
@@ -430,7 +473,16 @@ class Visits(Dq):
         self.visit(homes[4], "2019-06-09T08:00", **text)
         self.assertDq("dq12", {homes[4]: ["2: open 2019-06-09 2019-06-16"]})
         self.visit(homes[0], "2019-06-11T08:00", **own)
-        self.assertDq("dq12", {homes[4]: ["2: closed 2019-06-09 2019-06-16 2019-06-11"]})
+        ended = {homes[4]: ["2: closed 2019-06-09 2019-06-16 2019-06-11"]}
+        self.assertDq("dq12", ended)
+
+        def long(end):
+            return {"issues": [{"cat": "water", "text": "水" * 199 + c, "urgent": False} for c in ("甲", "乙", end)]}
+        for i, home in enumerate(homes[5:10]):   # they differ at the end
+            self.visit(home, "2019-06-%02dT06:00" % (5 + i), **long("丙" if i else "丁"))
+        self.assertDq("dq12", ended)
+        self.visit(homes[10], "2019-06-10T06:00", **long("丙"))
+        self.assertDq("dq12", {**ended, homes[10]: ["2: open 2019-06-10 2019-06-17"]})
 
 
 class Villages(Dq):
@@ -444,9 +496,21 @@ class Villages(Dq):
         self.param("target.exit_persons", 153)
         self.param("target.relocated_persons", None)
         self.assertEqual(self.dq("dq14")[COUNTY], ["1: open 2019-03-01 2019-03-08"])
-        for name in ("dq.water_score", "dq.notice_days"):
+        for name, value, wrong in (("target.exit_persons", 152, False), ("target.relocated_persons", 64, True),
+                                   ("target.relocated_persons", 63, False)):
+            self.param(name, value)
+            self.assertEqual(COUNTY in self.dq("dq14"), wrong, (name, value))
+        # a threshold that is not set
+        dq15, dq16 = self.dq("dq15"), self.dq("dq16")
+        self.assertIn(VILLAGE, dq15)
+        for name, value in (("dq.water_safe_pct", 90), ("dq.water_score", 2)):
             self.param(name, None)
-        self.assertDq("dq15", {})
+            self.assertDq("dq15", {})
+            self.param(name, value)
+            self.assertDq("dq15", dq15)
+        self.param("dq.notice_days", None)
+        self.assertDq("dq16", {h: t for h, t in dq16.items() if "2019-06-11 2019-06-18" not in t[0]})
+        self.assertEqual(len(self.dq("dq16")), 1)
 
     def inventory(self):
         facts, = [json.loads(d) for d, in self.county.query("SELECT doc FROM entity WHERE kind = 'division' AND id = ?",
