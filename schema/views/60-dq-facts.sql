@@ -107,11 +107,12 @@ misnamed AS MATERIALIZED (
   SELECT o.subject, o.id, o.n, o.rid, a.id AS person, o.day, a.day AS told, min(o.until, a.until) AS until
     FROM own o CROSS JOIN said a ON a.id = o.doc ->> '$.head'
    WHERE a.subject = o.subject AND NOT (a.here AND a.relation IS 'head') AND a.relation IS NOT NULL),
--- with means of its own; and what such a household counted as, from when until when
+-- with means of its own, poor by its facts; and what it counted as (the mark of an exit is no fact)
 means AS MATERIALIZED (
   SELECT subject, id, n, rid, day, until FROM own
-   WHERE doc ->> '$.public_employee' OR doc ->> '$.other_home' OR doc ->> '$.business_reg'
-      OR doc ->> '$.vehicle_yuan' >= param('dq.vehicle_yuan') + 0),
+   WHERE doc ->> '$.poverty_status' IN ('not_exited', 'planned_exit', 'returned')
+     AND (doc ->> '$.public_employee' OR doc ->> '$.other_home' OR doc ->> '$.business_reg'
+          OR doc ->> '$.vehicle_yuan' >= param('dq.vehicle_yuan') + 0)),
 counted AS MATERIALIZED (
   SELECT m.subject, coalesce(x.value ->> '$.status', l.doc ->> '$.status') AS status, coalesce(x.value ->> '$.day', '') AS day,
          coalesce(lead(x.value ->> '$.day') OVER (PARTITION BY m.subject ORDER BY x.key), '9999') AS until

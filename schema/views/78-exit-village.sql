@@ -45,8 +45,8 @@ home AS MATERIALIZED (
     CROSS JOIN ledger g ON g.subject = h.subject AND g.view = 'status'
    WHERE h.doc ->> '$.since' <= m.hlc),
 poor AS MATERIALIZED (
-  SELECT m.id, (SELECT count(*) FROM home h CROSS JOIN json_each(h.doc, '$.members') q
-                 WHERE h.id = m.id AND h.status IN ('not_exited', 'planned_exit', 'returned')
+  SELECT m.id, (SELECT count(*) FROM home z CROSS JOIN json_each(z.doc, '$.members') q
+                 WHERE z.id = m.id AND z.status IN ('not_exited', 'planned_exit', 'returned')
                    AND q.value ->> '$[0]' <= m.hlc
                    AND coalesce(q.value ->> '$[1]', m.hlc + 1) > m.hlc) AS unexited
     FROM mark m),

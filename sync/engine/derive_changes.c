@@ -81,23 +81,29 @@ static bool add_rows(struct derive *d, const struct level *level, const char *ke
     return !*names || add_stand_in(d, "rows that no view makes", sql, e);
 }
 
-/* Rows of a level; one named like it is a document. */
+/* Rows of a level, in as many stand-ins as their names need; one named like it is a document. */
 static bool take_back_rows(struct derive *d, const struct level *level, int last, struct err *e) {
     char names[NAMES_SIZE] = "";
     size_t used = 0;
     bool document = false;
+    bool ok = true;
     sqlite3_stmt *q = derive_q(d, "derived_orphan_rows");
     q_int(q, 1, d->first_index);
     q_int(q, 2, last);
     q_text(q, 3, level->name);
     while (q_row(d->store, q)) {
         const char *name = q_col(q, 0);
-        if (level->document && strcmp(name, level->name) == 0)
+        if (level->document && strcmp(name, level->name) == 0) {
             document = true;
-        else if (used + strlen(name) + 2 < sizeof names) /* the rest at the next start */
-            used += (size_t)snprintf(names + used, sizeof names - used, " %s", name);
+            continue;
+        }
+        if (used + strlen(name) + 2 >= sizeof names) {
+            ok = ok && add_rows(d, level, "keeps", names, e);
+            used = 0;
+        }
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s", name);
     }
-    return add_rows(d, level, "keeps", names, e) &&
+    return ok && add_rows(d, level, "keeps", names, e) &&
            (!document || add_rows(d, level, "names", level->name, e));
 }
 

@@ -341,7 +341,8 @@ class Houses(HouseScenario):
         self.send("inspect.housing", h, SI_HOUSING, appraise("D"), at="2019-06-20T10:00")
         self.send("inspect.water", h, HL if h == HOUSE else VO, water(40), at="2019-06-20T11:00")
         self.send("inspect.water", h, VO, water(10), at="2019-07-02T11:00")
-        self.assertEqual(self.ledger(h, "at.housing")[2], {"q1": "gap", "q2": "ok"})
+        self.assertEqual(self.ledger(h, "at.housing")[2], {
+            "q1": "gap", "q2": "ok", **{"q%d" % k: "unknown" for k in (3, 4, 5)}})
         self.assertEqual(self.ledger(h, "at.water")[2], {"q1": "gap"})
         self.assertEqual((self.checks(h)["housing"], self.checks(h)["water"]), ("gap", "ok"))
         self.day("2020-07-02")
