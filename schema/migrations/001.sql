@@ -29,8 +29,9 @@ CREATE TABLE record(
   batch    BLOB,                         -- of an atomic envelope that is held: id of its first record
   cleared  INTEGER NOT NULL DEFAULT 0,   -- 1: of such, it came again by a path that has the authority
   body     TEXT NOT NULL,                -- the record's JSON as it came; of class 6 without what it says
-  class    INTEGER NOT NULL,             -- 0; 5: covert work, seen by the covert team and the county only;
-                                         -- 6: of a secret form, or about such a record: `secret` has the rest
+  class    INTEGER NOT NULL,             -- 0; 5: covert work or about such, seen by the covert team, the county
+                                         -- and its author; 6: of a secret form, or about such: `secret`
+                                         -- has the rest
   problems TEXT                          -- JSON array: errors, of a stored record warnings
 ) STRICT;
 CREATE INDEX record_subject ON record(subject, form, hlc);
@@ -274,7 +275,8 @@ AFTER UPDATE OF place, class ON record
 WHEN OLD.outcome = 1 AND (OLD.class <> NEW.class OR (OLD.place <> NEW.place AND OLD.place <> ''))
 BEGIN
   INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
-  VALUES(NEW.rev, 'record', OLD.id, OLD.place, OLD.subject, OLD.class, '', OLD.form, OLD.fv, '');
+  VALUES(NEW.rev, 'record', OLD.id, OLD.place, OLD.subject, OLD.class,
+         iif(OLD.class = 5, OLD.author, ''), OLD.form, OLD.fv, '');
 END;
 
 CREATE TRIGGER feed_left_held
@@ -282,5 +284,6 @@ AFTER UPDATE OF outcome, place, class ON record
 WHEN OLD.outcome = 2 AND (NEW.outcome <> 2 OR OLD.class <> NEW.class OR OLD.place <> NEW.place)
 BEGIN
   INSERT INTO feed_left(rev, kind, id, place, subject, class, audience, form, fv, level)
-  VALUES(NEW.rev, 'held', OLD.id, OLD.place, OLD.subject, OLD.class, '', OLD.form, OLD.fv, '');
+  VALUES(NEW.rev, 'held', OLD.id, OLD.place, OLD.subject, OLD.class,
+         iif(OLD.class = 5, OLD.author, ''), OLD.form, OLD.fv, '');
 END;

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "hlc.h"
 #include "place.h"
+#include "secret.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -146,7 +147,8 @@ static bool void_counts(struct core *c, const struct logged *v, const struct log
         return true;
     const struct cadre *cadre = authority_cadre(c->authority, v->author, v->hlc);
     return cadre && v->form &&
-           ((target->secret ? c->lead_roles : v->form->area_roles) & cadre->role) &&
+           ((target->sensitivity == SECRET_CLASS ? c->lead_roles : v->form->area_roles) &
+            cadre->role) &&
            cadre_covers(cadre, target->place);
 }
 

@@ -1,5 +1,6 @@
 -- What the feed reads (feed_rows.c). A row of a walk has the columns rev, key of the row, kind, id,
--- class, audience, place, subject, dead, hlc, form, fv, level; ?2 and ?3 bound the change number.
+-- class, audience, place, subject, dead, hlc, form, fv, level; ?2 and ?3 bound the change number. The
+-- audience of a record about covert work is its author.
 
 -- By place, in the order of changes.
 -- name: entity_place
@@ -11,7 +12,7 @@ SELECT rev, rowid, 'task', id, class, audience, place, subject, gone <> '', 0, '
   WHERE place = ?1 AND rev > ?2 AND rev <= ?3 ORDER BY rev;
 
 -- name: record_place
-SELECT rev, rec, 'record', id, class, '', place, subject, effect <> 1, hlc, form, fv, '' FROM record
+SELECT rev, rec, 'record', id, class, iif(class = 5, author, ''), place, subject, effect <> 1, hlc, form, fv, '' FROM record
   WHERE place = ?1 AND rev > ?2 AND rev <= ?3 AND outcome = 1 ORDER BY rev;
 
 -- By subject and what lies below it. +rev: the subject is what narrows it down.
@@ -24,7 +25,7 @@ SELECT rev, rowid, 'task', id, class, audience, place, subject, gone <> '', 0, '
   WHERE subject >= ?1 AND subject < ?1 || '.' AND +rev > ?2 AND +rev <= ?3;
 
 -- name: record_subject
-SELECT rev, rec, 'record', id, class, '', place, subject, effect <> 1, hlc, form, fv, '' FROM record
+SELECT rev, rec, 'record', id, class, iif(class = 5, author, ''), place, subject, effect <> 1, hlc, form, fv, '' FROM record
   WHERE subject >= ?1 AND subject < ?1 || '.' AND +rev > ?2 AND +rev <= ?3 AND outcome = 1;
 
 -- The next place.
@@ -39,7 +40,7 @@ SELECT place FROM record WHERE place > ?1 AND place < ?2 ORDER BY place LIMIT 1;
 
 -- Of the whole county.
 -- name: held_all
-SELECT rev, rec, 'held', id, class, '', place, subject, 0, hlc, form, fv, '' FROM record
+SELECT rev, rec, 'held', id, class, iif(class = 5, author, ''), place, subject, 0, hlc, form, fv, '' FROM record
   WHERE outcome = 2 AND +rev > ?2 AND +rev <= ?3;
 
 -- name: left_all
@@ -56,11 +57,11 @@ SELECT rev, rowid, 'task', id, class, audience, place, subject, gone <> '', 0, '
   WHERE id = ?2;
 
 -- name: record_now
-SELECT rev, rec, 'record', id, class, '', place, subject, effect <> 1, hlc, form, fv, '' FROM record
+SELECT rev, rec, 'record', id, class, iif(class = 5, author, ''), place, subject, effect <> 1, hlc, form, fv, '' FROM record
   WHERE id = ?2 AND outcome = 1;
 
 -- name: held_now
-SELECT rev, rec, 'held', id, class, '', place, subject, 0, hlc, form, fv, '' FROM record
+SELECT rev, rec, 'held', id, class, iif(class = 5, author, ''), place, subject, 0, hlc, form, fv, '' FROM record
   WHERE id = ?2 AND outcome = 2;
 
 -- What is sent of a row. Rows fact.* that views found of a household stand in place of its facts.
@@ -97,3 +98,7 @@ SELECT 1 FROM feed_left WHERE rev > ?2 AND place = ?1 LIMIT 1;
 -- What a device may read.
 -- name: scope
 SELECT item, added, removed FROM scope WHERE device = ?1 ORDER BY item;
+
+-- Whose the device is.
+-- name: authors
+SELECT cadre FROM device_author WHERE device = ?1 ORDER BY cadre;

@@ -13,7 +13,8 @@
 #define CLASS_OPEN 1         /* up to here everybody in scope sees the row */
 #define PLACE_SUMS_MAX 32768 /* some 200 places × 3 sources × what readers differ in */
 #define SUM_KEY_SIZE_MAX (1024u * 1024)
-#define CLASS_COVERT 5 /* only its audience, the covert team and the county */
+#define CLASS_COVERT                                                                               \
+    5 /* only its audience (of a record its author), the covert team and the county */
 #define CLASS_LEAD 6   /* only who sees leads */
 #define CLASS_PATROL 7 /* only who sees covert work and reviews: the county, no audience */
 
@@ -43,6 +44,7 @@ static const char *const names[FEED_QUERIES] = {
     [FEED_LEFT_DOC] = "left_doc",         [FEED_ENTITY_LAST] = "entity_last",
     [FEED_TASK_LAST] = "task_last",       [FEED_RECORD_LAST] = "record_last",
     [FEED_LEFT_SINCE] = "left_since",     [FEED_SCOPE] = "scope",
+    [FEED_AUTHORS] = "authors",
 };
 
 sqlite3_stmt *feed_query(struct feed *f, enum feed_query which) {
@@ -103,12 +105,16 @@ static void add_item(struct feed_reader *r, sqlite3_stmt *q) {
 }
 
 void feed_reader_init(struct feed_reader *r, struct feed *f, const char *device) {
-    *r = (struct feed_reader){.feed = f, .units = json_array()};
+    *r = (struct feed_reader){.feed = f, .units = json_array(), .authors = json_array()};
     struct store *s = f->core->store;
     sqlite3_stmt *q = feed_query(f, FEED_SCOPE);
     q_text(q, 1, device);
     while (q_row(s, q))
         add_item(r, q);
+    q = feed_query(f, FEED_AUTHORS);
+    q_text(q, 1, device);
+    while (q_row(s, q))
+        json_array_append_new(r->authors, json_string(q_col(q, 0)));
     int64_t saved = strtoll(store_meta(s, "rev"), NULL, 10);
     r->now = saved > store_rev(s) ? saved : store_rev(s);
     r->pruned = strtoll(store_meta(s, FEED_META_PRUNED), NULL, 10);
@@ -122,6 +128,7 @@ void feed_reader_fini(struct feed_reader *r) {
         free(r->items[i].text);
     free(r->items);
     json_decref(r->units);
+    json_decref(r->authors);
 }
 
 /* ---------------------------------------------------------------- one row */
@@ -157,14 +164,19 @@ static struct row read_row(sqlite3_stmt *q, enum feed_source source) {
                         .q = q};
 }
 
-static bool in_audience(const struct feed_reader *r, const char *audience) {
+static bool in_list(const json_t *list, const char *text) {
     size_t i;
-    json_t *unit;
-    json_array_foreach(r->units, i, unit) {
-        if (strcmp(json_string_value(unit), audience) == 0)
+    json_t *item;
+    json_array_foreach(list, i, item) {
+        if (strcmp(json_string_value(item), text) == 0)
             return true;
     }
     return false;
+}
+
+static bool in_audience(const struct feed_reader *r, const struct row *row) {
+    bool record = row->kind == FEED_RECORD || row->kind == FEED_HELD;
+    return *row->audience && in_list(record ? r->authors : r->units, row->audience);
 }
 
 /* Only to whom the form's own class is open; of secrets, who sees leads. */
@@ -186,7 +198,7 @@ static bool readable(const struct feed_reader *r, const struct row *row) {
         return true;
     if (row->sensitivity == CLASS_PATROL)
         return r->covert && r->reviewer;
-    if (*row->audience && in_audience(r, row->audience))
+    if (in_audience(r, row))
         return true;
     if (row->sensitivity < CLASS_COVERT)
         return r->classes >> row->sensitivity & 1;
@@ -499,13 +511,15 @@ static void sum_row(struct walk *w, const struct row *row) {
 /* Everything that decides, beside the rows themselves, what the reader holds of a place. */
 static void sum_key(const struct feed_reader *r, const char *place, enum feed_source source,
                     struct buf *out) {
-    char *units = json_dumps(r->units, JSON_COMPACT);
-    if (!units)
+    bool records = source == FEED_FROM_RECORD;
+    char *whose = json_dumps(records ? r->authors : r->units, JSON_COMPACT);
+    if (!whose)
         abort();
     buf_add_fmt(out, "%s %d %x %x %d%d %" PRId64 " ", place, (int)source, r->view, r->kinds,
                 r->covert, r->leads, r->cutoff);
-    buf_add_str(out, units);
-    free(units);
+    if (!records || !r->covert) /* who sees covert work sees that of all authors */
+        buf_add_str(out, whose);
+    free(whose);
     if (out->failed)
         abort();
 }

@@ -68,6 +68,7 @@ enum feed_query {
     FEED_RECORD_LAST,
     FEED_LEFT_SINCE,
     FEED_SCOPE,
+    FEED_AUTHORS,
     FEED_QUERIES
 };
 
@@ -100,6 +101,7 @@ struct feed_reader {
     struct feed_item *items; /* present and removed ones, in the order of texts */
     size_t item_count;
     json_t *units;    /* strings */
+    json_t *authors;  /* cadres: they see their own records about covert work */
     unsigned classes; /* bit n: sees facts and rows of class n */
     bool covert;      /* sees rows of class 5 */
     bool leads;       /* those of leads */

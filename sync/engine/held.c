@@ -73,7 +73,9 @@ static void free_group(struct group *g) {
  * of the form's x-area-roles; of a secret record, by one that sees leads. */
 static bool review_counts(struct core *c, const struct logged *review, const struct held *h) {
     const struct cadre *by = authority_cadre(c->authority, review->author, review->hlc);
-    uint32_t roles = h->row.secret ? c->lead_roles : review->form ? review->form->area_roles : 0;
+    uint32_t roles = h->row.sensitivity == SECRET_CLASS ? c->lead_roles
+                     : review->form                     ? review->form->area_roles
+                                                        : 0;
     return by && (by->role & roles) && strcmp(review->author, h->row.author) != 0 &&
            (!*h->where.code || cadre_covers(by, h->where.code));
 }

@@ -1,7 +1,6 @@
 #include "logged.h"
 
 #include "hlc.h"
-#include "secret.h"
 
 #include <string.h>
 
@@ -37,7 +36,7 @@ void logged_read(struct core *c, sqlite3_stmt *q, struct logged *r) {
     r->in_batch = batch && sqlite3_column_bytes(q, 11) == 16;
     if (r->in_batch)
         memcpy(r->batch, batch, 16);
-    r->secret = sqlite3_column_int(q, 12) == SECRET_CLASS;
+    r->sensitivity = sqlite3_column_int(q, 12);
 }
 
 void logged_set_outcome(struct core *c, int64_t rec, enum outcome outcome, const char *problems) {

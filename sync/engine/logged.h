@@ -36,8 +36,8 @@ struct logged {
     int64_t hlc;
     bool has_amends;
     unsigned char amends[16];
-    bool secret;   /* class 6 (secret.h) */
-    bool in_batch; /* held together with the others of its atomic envelope */
+    int sensitivity; /* its class: 0, or one of secret.h */
+    bool in_batch;   /* held together with the others of its atomic envelope */
     unsigned char batch[16];
 };
 

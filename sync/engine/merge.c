@@ -233,8 +233,6 @@ static bool settle_waiter(struct core *c, const unsigned char id[16],
     if (!logged_get(c, id, &w))
         return false;
     place_resolve(c, w.subject, &w.at, &where);
-    if (where.secret && !w.secret)
-        secret_hide(c, w.rec);
     bool placed = *where.code && !*w.place;
     if (placed) {
         set_place(c, w.rec, where.code);
@@ -288,7 +286,7 @@ static void act_on(struct core *c, const struct record *r, const char *subject) 
     else if (strcmp(r->form_id, "record.review") == 0 &&
              (t.outcome == OUTCOME_HELD || t.outcome == OUTCOME_REFUSED))
         store_dirty(c->store, "held", t.id_text, 1);
-    if (*t.place && !t.secret)
+    if (*t.place && t.sensitivity != SECRET_CLASS)
         core_touch_place(c, t.place);
 }
 

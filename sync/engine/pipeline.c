@@ -100,7 +100,7 @@ static void judge(struct pipeline *p, const struct envelope *v, const struct rec
     } else if (r->state == RECORD_UNFIT) {
         struct place where;
         place_resolve(p->core, r->subject, &r->place, &where);
-        d->where.secret = where.secret;
+        d->where.sensitivity = where.sensitivity;
         problems_copy(&d->problems, &r->problems);
     } else if (hlc_ms(r->hlc) > clock_wall_ms(p->core->clock) + CLOCK_AHEAD_MS_MAX) {
         retry(d, "clock_ahead", "/hlc", RETRY_CLOCK_MS);
@@ -119,7 +119,8 @@ static void judge(struct pipeline *p, const struct envelope *v, const struct rec
 static int64_t append(struct pipeline *p, const struct envelope *v, const struct record *r,
                       const struct verdict *d, const unsigned char *batch) {
     struct store *s = p->core->store;
-    bool secret = secret_is(r->form, &d->where);
+    int class = secret_class(r->form, r->hidden, &d->where);
+    bool secret = class == SECRET_CLASS;
     char *problems = problems_text(&d->problems);
     char *outside = secret ? secret_outside(r->json) : NULL;
     sqlite3_stmt *q = store_query(s, "record_add");
@@ -145,7 +146,7 @@ static int64_t append(struct pipeline *p, const struct envelope *v, const struct
         q_blob(q, 16, batch, 16);
     else
         q_null(q, 16);
-    q_int(q, 17, secret ? SECRET_CLASS : r->hidden ? 5 : 0);
+    q_int(q, 17, class);
     if (secret)
         q_text(q, 18, outside);
     else
@@ -157,6 +158,7 @@ static int64_t append(struct pipeline *p, const struct envelope *v, const struct
     int64_t rec = sqlite3_last_insert_rowid(store_db(s));
     if (secret)
         secret_keep(p->core, rec, r->text.text, r->text.size);
+    secret_spread(p->core, r->id, class);
     return rec;
 }
 
@@ -226,7 +228,7 @@ static void answer_duplicate(struct pipeline *p, const struct envelope *v, const
                              .hlc = known->hlc,
                              .problems_json = problems,
                              .code = code_of(p, r->form, r->id_bytes, known->outcome, code)},
-           known->secret);
+           known->sensitivity == SECRET_CLASS);
     count(p, METRIC_DUPLICATE, r);
     free(problems);
 }
@@ -290,7 +292,7 @@ static void take(struct pipeline *p, const struct envelope *v, struct record *r,
 
 static void carry_out(struct pipeline *p, const struct envelope *v, struct record *r,
                       struct verdict *d, const unsigned char *batch) {
-    bool secret = secret_is(r->form, &d->where) || d->known.secret;
+    bool secret = secret_is(r->form, &d->where) || d->known.sensitivity == SECRET_CLASS;
     switch (d->what) {
     case TAKE:
         take(p, v, r, d, batch);

@@ -54,7 +54,7 @@ static void place_of_record(struct core *c, struct place *p) {
     struct logged target;
     if (!uuid7_parse(p->subject, strlen(p->subject), bytes) || !logged_get(c, bytes, &target))
         return;
-    p->secret = target.secret;
+    p->sensitivity = target.sensitivity;
     if (target.outcome == OUTCOME_STORED)
         memcpy(p->code, target.place, 13);
 }

@@ -9,9 +9,9 @@
 struct place {
     struct subject at; /* of `subject` */
     char subject[SUBJECT_SIZE_MAX + 1];
-    char code[13]; /* division that scope is judged by, "" unknown */
-    bool named;    /* false: only a record it is about tells the place */
-    bool secret;   /* it is about a record that is secret (secret.h) */
+    char code[13];   /* division that scope is judged by, "" unknown */
+    bool named;      /* false: only a record it is about tells the place */
+    int sensitivity; /* class of the record that it is about, 0 if about none that is known */
 };
 
 /* The same of a whole record: where its form says which member of data tells the place (x-place) of

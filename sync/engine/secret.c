@@ -7,7 +7,13 @@
 #include <string.h>
 
 bool secret_is(const struct form *form, const struct place *where) {
-    return (form && form->kind == FORM_SECRET) || where->secret;
+    return (form && form->kind == FORM_SECRET) || where->sensitivity == SECRET_CLASS;
+}
+
+int secret_class(const struct form *form, bool hidden, const struct place *where) {
+    return secret_is(form, where)                         ? SECRET_CLASS
+           : hidden || where->sensitivity == COVERT_CLASS ? COVERT_CLASS
+                                                          : 0;
 }
 
 char *secret_outside(const json_t *record) {
@@ -31,7 +37,7 @@ void secret_keep(struct core *c, int64_t rec, const char *text, size_t size) {
     q_done(c->store, q);
 }
 
-void secret_hide(struct core *c, int64_t rec) {
+static void hide(struct core *c, int64_t rec) {
     json_t *body = logged_body(c, rec);
     char *text = payload_dump(body);
     char *outside = secret_outside(body);
@@ -44,6 +50,40 @@ void secret_hide(struct core *c, int64_t rec) {
     free(outside);
     free(text);
     json_decref(body);
+}
+
+/* What names a record that is not there, or not stored, has no place yet. */
+static size_t take_unplaced(struct core *c, const char *id, int sensitivity, struct logged **ret) {
+    sqlite3_stmt *q = store_query(c->store, "record_unplaced_about");
+    size_t count = 0;
+    *ret = NULL;
+    q_text(q, 1, id);
+    q_int(q, 2, sensitivity);
+    while (q_row(c->store, q)) {
+        *ret = realloc(*ret, (count + 1) * sizeof **ret);
+        if (!*ret)
+            abort();
+        logged_read(c, q, &(*ret)[count++]);
+    }
+    return count;
+}
+
+void secret_spread(struct core *c, const char *id, int sensitivity) {
+    struct logged *list;
+    size_t count = sensitivity ? take_unplaced(c, id, sensitivity, &list) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (sensitivity == SECRET_CLASS) {
+            hide(c, list[i].rec);
+        } else {
+            sqlite3_stmt *q = store_query(c->store, "record_cover");
+            q_int(q, 1, list[i].rec);
+            q_int(q, 2, store_next_rev(c->store));
+            q_done(c->store, q);
+        }
+        secret_spread(c, list[i].id_text, sensitivity); /* ends: each of them is raised once */
+    }
+    if (sensitivity)
+        free(list);
 }
 
 /* 40 bits in 8 letters and digits that are not mistaken for each other. */

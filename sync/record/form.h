@@ -169,7 +169,7 @@ struct form_verdict {
     struct problems warnings; /* code = the check's name */
     struct problems held;     /* what holds the record whoever wrote it */
     uint64_t gates_true;      /* bit i: gates[i] applies */
-    bool hidden;              /* x-hidden: covert work */
+    bool hidden; /* x-hidden: covert work; or that cannot be told, the data being unfit */
 };
 void form_verdict_fini(struct form_verdict *v);
 

@@ -250,11 +250,13 @@ static void run_checks(const struct form *f, struct form_run *r, const struct fo
         bind_text(q, 2, in->data_text, in->data_size);
     bind_members(q, f->own, in->data);
     r->calls = 0;
-    if (sqlite3_step(q) == SQLITE_ROW)
+    if (sqlite3_step(q) == SQLITE_ROW) {
         take_row(f, q, out);
-    else
+    } else {
+        out->hidden = f->own->hidden_sql != NULL;
         problems_add(&out->errors, "check", "/data", NULL, "表单检查无法完成,请联系管理员",
                      "the form's checks could not be completed");
+    }
     sqlite3_reset(q);
     sqlite3_clear_bindings(q);
     free(made);
@@ -264,6 +266,8 @@ bool form_validate(const struct form *f, struct form_run *r, const struct form_i
                    struct form_verdict *out) {
     if (schema_validate(f->own->schema, r->schema_run, in->data, "/data", &out->errors))
         run_checks(f, r, in, out);
+    else /* kept with its errors: nothing tells that it is not covert work */
+        out->hidden = f->own->hidden_sql != NULL;
     return out->errors.count == 0;
 }
 

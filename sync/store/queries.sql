@@ -97,9 +97,20 @@ INSERT INTO record(id, form, fv, outcome, effect, subject, place, hlc, author, d
 -- name: secret_add
 INSERT INTO secret(rec, body) VALUES(?1, ?2) ON CONFLICT DO NOTHING;
 
--- A record that turned out to be about a secret one.
+-- A record that turned out to be about a secret one, or about covert work.
 -- name: record_hide
 UPDATE record SET class = 6, body = ?2, rev = ?3 WHERE rec = ?1;
+
+-- name: record_cover
+UPDATE record SET class = 5, rev = ?2 WHERE rec = ?1;
+
+-- About the record ?1, or a task of it, and of a lower class.
+-- name: record_unplaced_about
+SELECT rec, id, form, fv, outcome, effect, subject, place, hlc, author, amends, batch, class FROM record
+  INDEXED BY record_acts
+  WHERE place = '' AND (length(subject) = 36
+      OR subject GLOB 'T-*-????????-????-7???-????-????????????-*')
+    AND instr(subject, ?1) AND class < ?2;
 
 -- name: record_set_effect
 UPDATE record SET effect = ?2, rev = ?3 WHERE rec = ?1;

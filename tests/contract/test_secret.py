@@ -224,5 +224,98 @@ class Secret(ContractCase):
         self.assertEqual(told_of(out.stdout + out.stderr), [])
 
 
+class Covert(ContractCase):
+    """What is about covert work reaches the covert team, the county and its own author; in either order of coming."""
+    TEXT = "暗号:暗访"
+    CONDUCT = {k: True for k in ("unannounced", "unaccompanied", "own_travel", "own_lodging", "own_meals",
+                                 "own_check")}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        c = cls.county
+        (cls.stranger,), = c.query("SELECT min(id) FROM entity WHERE kind = 'cadre' AND doc ->> '$.role' = 'VO' AND"
+                                   " doc ->> '$.scope' NOT LIKE '%104299%' AND doc ->> '$.active'")
+        cls.phones = {by: c.phone(by) for by in OTHERS + (cls.stranger,)}
+        cls.tell("first", True)
+        cls.tell("later", False)
+        cls.phones["C-00001"].see(Copy(), lambda _: c.query("SELECT EXISTS (SELECT 1 FROM dirty)") == [(0,)],
+                                  "nothing is dirty", ["held"])
+
+    @classmethod
+    def tell(cls, name, first):
+        ct, vo, un = (cls.phones[by] for by in ("C-00700", "C-00420", "C-00460"))
+        elsewhere = cls.phones[cls.stranger]
+        report = ct.record("finding.report", zf.HOUSE, {
+            "source": "covert", "cat": "housing", "severity": "high", "text": cls.TEXT, "duty_unit": "U-T104",
+            "conduct": cls.CONDUCT, "photos": [zf.PHOTO]})
+        look = ct.record("verify.lookback", report["id"], {"stage": "lookback", "verdict": "relapse",
+                                                           "text": cls.TEXT, "photos": [zf.PHOTO]})
+        own = vo.record("rectify.report", report["id"], {"result": "done", "action": cls.TEXT, "done": "2019-06-12",
+                                                         "photos": [zf.PHOTO2]})
+        task = un.record("task.update", "T-F1-%s-1" % report["id"], {"state": "accepted", "note": cls.TEXT})
+        void = un.record("record.void", look["id"], {"reason": cls.TEXT})   # without effect: not its to withdraw
+        unfit = elsewhere.record("rectify.report", report["id"], {"result": "done", "action": cls.TEXT})
+        beyond = un.record("task.update", "T-F1-%s-1" % report["id"], {"state": "returned", "note": cls.TEXT})
+        about = [void, look, own, task, unfit, beyond]
+        outcomes = {}
+        for phone, r in [(ct, report)] * first + [
+                (un, void), (vo, own), (un, task), (ct, look), (elsewhere, unfit), (un, beyond)] + [
+                    (ct, report)] * (not first):
+            outcomes[r["id"]] = phone.send(r)["outcome"]
+        wanted = ["stored"] * 4 + ["rejected", "held"]
+        assert [outcomes[r["id"]] for r in about] == wanted, outcomes
+        setattr(cls, name, dict(report=report, about=about, look=look, own=own, task=task, void=void))
+
+    def ids(self):
+        return [r["id"] for told in (self.first, self.later) for r in [told["report"]] + told["about"]]
+
+    def test_each_is_as_covert_as_what_it_is_about(self):
+        classes = dict(self.county.query("SELECT lower(hex(id)), class FROM record"))
+        for i in self.ids():
+            self.assertEqual(classes[i.replace("-", "")], 5, i)
+
+    def test_no_other_cadre_pulls_any_of_it(self):
+        for by in OTHERS:
+            if by in ("C-00700", "C-00001"):
+                continue
+            with self.subTest(by=by):
+                copy = Copy()
+                self.phones[by].sync(copy)
+                mine = {told[x]["id"] for told in (self.first, self.later) for x in ("own", "task", "void")
+                        if told[x]["by"] == by}
+                for (kind, i), item in copy.items.items():
+                    if kind in ("record", "held") and i not in mine:
+                        self.assertEqual([x for x in self.ids() + [self.TEXT] if x in json.dumps(
+                            item, ensure_ascii=False)], [], (kind, i))
+                    self.assertNotIn("C-00700", json.dumps(item), (kind, i))
+                self.assertEqual(mine & {i for (_, i) in copy.items}, mine, "their own they see")
+
+    def test_who_must_act_sees_its_work(self):
+        for by in ("C-00030", "C-00700", "C-00001"):
+            copy = Copy()
+            self.phones[by].sync(copy)
+            for told in (self.first, self.later):
+                self.assertIsNotNone(copy.get("finding", told["report"]["id"]), by)
+                self.assertIsNotNone(copy.get("task", "T-F1-%s-1" % told["report"]["id"]), by)
+                if by != "C-00030":
+                    self.assertIsNotNone(copy.get("record", told["look"]["id"]), by)
+
+    def test_exports_leave_them_out_unless_all(self):
+        unfit = self.phones["C-00700"].record("finding.report", zf.HOUSE, {
+            "source": "covert", "cat": "housing", "severity": "high", "text": self.TEXT, "duty_unit": "U-T104",
+            "conduct": self.CONDUCT})
+        self.assertErrors(self.phones["C-00700"].send(unfit), "rejected", ("required", "/data/photos"))
+        for kind in KINDS:
+            for format in ("csv", "ndjson"):
+                out = self.county.run("export " + kind, "--format", format).stdout
+                self.assertEqual([x for x in self.ids() + [self.TEXT, unfit["id"]] if x in out], [], (kind, format))
+        for kind, told in (("records", self.later["look"]), ("held", self.later["about"][-1]), ("rejected", unfit)):
+            self.assertIn(told["id"], self.county.run("export " + kind, "--format", "ndjson", "--all").stdout)
+
+    def test_rebuilt_it_is_the_same(self):
+        self.county.rebuild_check()
+
+
 if __name__ == "__main__":
     zf.main()
