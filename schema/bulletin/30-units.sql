@@ -4,8 +4,9 @@
 -- work, leads and patrols are not among them.
 WITH late AS MATERIALIZED (
   SELECT t.priority, julianday(:to) - julianday(t.due) AS days, t.assignee_role AS role,
-         coalesce(iif(t.assignee GLOB 'U-*', t.assignee, a.doc ->> '$.unit'), '') AS unit
-    FROM task t LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = t.assignee
+         coalesce(iif(t.assignee GLOB 'U-*', t.assignee, cadre_at(t.assignee, 'unit',
+           (((unixepoch(:to, '+1 day') - 28800) * 1000) << 16) - 1)), '') AS unit
+    FROM task t
    WHERE t.gone = '' AND t.class < 5 AND t.opened <= :to AND t.due < :to AND t.due <> ''
      AND (t.closed > :to OR (t.closed = '' AND t.state <> 'void'))),
 whose AS MATERIALIZED (

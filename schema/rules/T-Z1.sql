@@ -38,8 +38,8 @@ SELECT subject, subject, subject, 'covert', month, day, date(day, '+1 month', '-
   FROM month m
 UNION ALL
 SELECT subject, subject, subject, 'bulletin', month, date(day, '+1 month'), date(day, '+1 month', '+4 days'),
-       (SELECT hlc_day(min(r.hlc)) FROM stored_record r CROSS JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
+       (SELECT hlc_day(min(r.hlc)) FROM stored_record r
          WHERE r.subject = 'T-Z1-' || m.subject || '-bulletin-' || m.month AND r.form = 'task.update'
-           AND r.body ->> '$.data.state' = 'reported' AND a.doc ->> '$.role' = 'CO'),
+           AND r.body ->> '$.data.state' = 'reported' AND cadre_at(r.author, 'role', r.hlc) = 'CO'),
        '每月通报', 'Bulletin of the month', 'CO', 'CO', 1
   FROM month m WHERE date(day, '+1 month') <= today()

@@ -7,20 +7,22 @@
 -- ended the task counts still; called off before that day it stays called off. Of other tasks the form
 -- holds what others call off or extend: stored, it was released. Of a finding's tasks what one says who
 -- may not brings T-Q1 (z-T-Q1-finding.sql); of others it has no effect and no more.
-WITH said AS MATERIALIZED (
-  SELECT w.id, w.due, w.stop, w.closed, w.state AS base, r.hlc, r.id AS rid, hlc_day(r.hlc) AS day,
-         r.body ->> '$.data.state' AS state, r.body ->> '$.data.due' AS new_due,
-         r.body ->> '$.data.state' = 'void' AND (w.closed = '' OR hlc_day(r.hlc) < w.closed) AS off,
-         r.author = w.assignee OR a.doc ->> '$.role' = w.assignee_role AS doer,
-         a.doc ->> '$.role' = w.verifier_role AS verifier, a.doc ->> '$.role' = 'CO' AS county,
-         w.level <> 'finding' OR a.doc ->> '$.role' = 'CO' OR (
-           a.doc ->> '$.unit' <> w.assignee AND r.author = (
-             SELECT f.author FROM record f
-              WHERE f.id = id_blob(w.root) AND f.form IN ('finding.report', 'dispatch.order'))) AS issuer
-    FROM wanted w
-    CROSS JOIN stored_record r ON r.subject = w.id AND r.form = 'task.update'
-    LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
+WITH put AS MATERIALIZED (
+  SELECT w.id, w.due, w.stop, w.closed, w.state AS base, w.level, w.root, w.assignee, w.assignee_role, w.verifier_role,
+         r.hlc, r.id AS rid, hlc_day(r.hlc) AS day, r.author, r.body, cadre_at(r.author, 'role', r.hlc) AS role
+    FROM wanted w CROSS JOIN stored_record r ON r.subject = w.id AND r.form = 'task.update'
    WHERE hlc_day(r.hlc) >= w.opened AND (w.closed = '' OR hlc_day(r.hlc) <= w.closed)),
+said AS MATERIALIZED (
+  SELECT p.id, p.due, p.stop, p.closed, p.base, p.hlc, p.rid, p.day,
+         p.body ->> '$.data.state' AS state, p.body ->> '$.data.due' AS new_due,
+         p.body ->> '$.data.state' = 'void' AND (p.closed = '' OR p.day < p.closed) AS off,
+         p.author = p.assignee OR p.role = p.assignee_role AS doer,
+         p.role = p.verifier_role AS verifier, p.role = 'CO' AS county,
+         p.level <> 'finding' OR p.role = 'CO' OR (
+           cadre_at(p.author, 'unit', p.hlc) <> p.assignee AND p.author = (
+             SELECT f.author FROM record f
+              WHERE f.id = id_blob(p.root) AND f.form IN ('finding.report', 'dispatch.order'))) AS issuer
+    FROM put p),
 handed AS MATERIALIZED (
   SELECT *, lag(state) OVER (PARTITION BY id ORDER BY hlc, rid) AS before
     FROM said WHERE (state = 'reported' AND doer) OR (state = 'returned' AND (verifier OR county))),

@@ -7,7 +7,8 @@
 -- A rectification, check or look-back without effect, for its author to correct: ended by the next
 -- one that has effect; the county verifies what the township, the sector or the county wrote, and all
 -- about covert work. Then what was said about the finding's tasks by one who may not (so this file
--- comes after the rules of findings).
+-- comes after the rules of findings). Of covert work a unit sees what its own cadres have to
+-- correct: nobody is told who the covert team is.
 WITH idle AS (
   SELECT c.subject, l.doc, x.value ->> '$.day' AS day, x.value ->> '$.id' AS id,
          x.value ->> '$.by' AS author, x.value ->> '$.role' AS role, x.value ->> '$.why' AS why,
@@ -23,17 +24,17 @@ WITH idle AS (
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'finding.loop'
     CROSS JOIN json_each(l.doc, '$.idle') x
   UNION ALL
-  SELECT c.subject, l.doc, hlc_day(r.hlc), id_text(r.id), r.author, a.doc ->> '$.role', 'task', NULL
+  SELECT c.subject, l.doc, hlc_day(r.hlc), id_text(r.id), r.author, cadre_at(r.author, 'role', r.hlc),
+         'task', NULL
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'finding.loop'
     CROSS JOIN task t ON t.root = c.subject AND t.level = 'finding' AND t.gone = '' AND t.rule <> 'T-Q1'
     CROSS JOIN stored_record r ON r.subject = t.id AND r.form = 'task.update'
-    LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
    WHERE NOT coalesce(CASE
-       WHEN a.doc ->> '$.role' = 'CO' THEN 1
+       WHEN cadre_at(r.author, 'role', r.hlc) = 'CO' THEN 1
        WHEN r.body ->> '$.data.state' IN ('void', 'open') OR r.body ->> '$.data.due' IS NOT NULL
-       THEN a.doc ->> '$.unit' <> t.assignee AND r.author = (
+       THEN cadre_at(r.author, 'unit', r.hlc) <> t.assignee AND r.author = (
          SELECT f.author FROM record f WHERE f.id = id_blob(c.subject) AND f.form = 'finding.report')
-       WHEN r.body ->> '$.data.state' = 'returned' THEN a.doc ->> '$.role' = t.verifier_role
+       WHEN r.body ->> '$.data.state' = 'returned' THEN cadre_at(r.author, 'role', r.hlc) = t.verifier_role
        ELSE 1 END, 0))
 SELECT subject AS root, subject, doc ->> '$.place' AS place,
        row_number() OVER (PARTITION BY subject ORDER BY day, id) AS cycle,
@@ -55,5 +56,7 @@ SELECT subject AS root, subject, doc ->> '$.place' AS place,
        coalesce(role, '') AS assignee_role, author AS assignee,
        iif(doc ->> '$.covert' OR role IN ('TW', 'SI', 'CT', 'CO'), 'CO', 'TW') AS verifier_role,
        iif(doc ->> '$.covert', 5, 1) AS class,
-       iif(doc ->> '$.covert' AND doc ->> '$.told', doc ->> '$.unit', '') AS audience
+       iif(doc ->> '$.covert' AND doc ->> '$.told'
+           AND cadre_at(author, 'unit', 9223372036854775807) = doc ->> '$.unit',
+           doc ->> '$.unit', '') AS audience
   FROM idle

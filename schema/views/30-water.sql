@@ -36,8 +36,8 @@ step AS MATERIALIZED (
   SELECT v.*, row_number() OVER (PARTITION BY v.subject ORDER BY v.hlc, v.id) AS n,
          CASE WHEN 'fail' IN (quantity, quality, convenience, reliability) THEN 0
               WHEN 'unknown' NOT IN (quantity, convenience, reliability) THEN 1 END AS safe,
-         a.doc ->> '$.role' = 'SI' AS si
-    FROM ev v LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = v.author),
+         cadre_at(v.author, 'role', v.hlc) = 'SI' AS si
+    FROM ev v),
 -- closed: NULL while an episode runs
 fold(subject, n, ep, found, cause, closed) AS (
   SELECT DISTINCT subject, 0, 0, NULL, NULL, '' FROM step

@@ -39,9 +39,8 @@ pupil AS MATERIALIZED (SELECT * FROM member WHERE asked),
 checked AS MATERIALIZED (
   SELECT k.subject, k.id, r.hlc, r.id AS rid, r.body ->> '$.data.student' AS student,
          r.body ->> '$.data.dropout' AS dropout, unsealed(r.body) ->> '$.data.unfit_health' AS unfit,
-         CASE WHEN unsealed(r.body) ->> '$.data.unfit_health' THEN (
-             SELECT a.doc ->> '$.role' = 'TW' FROM entity a WHERE a.kind = 'cadre' AND a.id = r.author)
-         END AS tw
+         CASE WHEN unsealed(r.body) ->> '$.data.unfit_health'
+              THEN cadre_at(r.author, 'role', r.hlc) = 'TW' END AS tw
     FROM kid k CROSS JOIN stored_record r ON r.subject = k.id AND r.form = 'check.education'),
 told AS MATERIALIZED (
   SELECT subject, id FROM pupil WHERE birth IS NOT NULL UNION SELECT subject, id FROM checked

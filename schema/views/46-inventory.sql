@@ -33,10 +33,9 @@ change AS MATERIALIZED (
 visit AS MATERIALIZED (
   SELECT DISTINCT n.subject, n.place, x.value AS area
     FROM poor n CROSS JOIN stored_record r ON r.subject = n.subject AND r.form = 'visit.household'
-    CROSS JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
-    CROSS JOIN json_each(a.doc, '$.scope') x
+    CROSS JOIN json_each(cadre_at(r.author, 'scope', r.hlc)) x
    WHERE r.body ->> '$.data.mode' = 'in_person' AND r.body ->> '$.data.met' <> 'none'
-     AND a.doc ->> '$.role' = 'SE'),
+     AND cadre_at(r.author, 'role', r.hlc) = 'SE'),
 toured AS MATERIALIZED (
   SELECT subject, max(area = place) AS village, max(area = substr(place, 1, 9) || '000') AS township,
          max(area = substr(place, 1, 6) || '000000') AS county

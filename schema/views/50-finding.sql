@@ -13,7 +13,7 @@
 -- work is counted nowhere but in kept rows. finding.loop stands at the county.
 -- The check is the township's (TW; the county and its inspectors, CO and SI, may do it too), the county's (CO)
 -- if it is covert or a township has to rectify; the look-back is the covert team's (CT). Nobody
--- verifies who rectified the finding before, or belongs to the unit that has to; a check needs a
+-- verifies who rectified the finding before, or belonged to the unit that has to; a check needs a
 -- rectification, a look-back a closed finding. A rectification is not done before the finding; more
 -- time (which the county released, see the form) is given twice and never past the stop. The finding
 -- keeps the id and day of its first report; what it says is its newest amendment.
@@ -83,24 +83,27 @@ duty AS MATERIALIZED (
          coalesce(param('campaign.' || iif(cat = 'env', 'environment', cat) || '.stop'),
                   param('stop.exit')) AS stop
     FROM unit),
-ev AS MATERIALIZED (
-  SELECT p.subject, r.id, r.author, a.doc ->> '$.role' AS role, hlc_day(r.hlc) AS day,
-         r.form = 'verify.lookback' AS verifies, r.body ->> '$.data.extend_to' AS until,
-         row_number() OVER (PARTITION BY p.subject ORDER BY r.hlc, r.id) AS n,
-         CASE r.form WHEN 'rectify.report' THEN r.body ->> '$.data.result'
-              ELSE (r.body ->> '$.data.stage') || iif(r.body ->> '$.data.verdict' = 'pass', '+', '-')
-         END AS what,
-         CASE WHEN r.form = 'rectify.report' THEN
-                CASE WHEN r.body ->> '$.data.done' < p.day THEN 'early'
-                     WHEN r.body ->> '$.data.extend_to' > p.stop THEN 'stop' END
-              WHEN a.doc ->> '$.unit' = p.unit THEN 'own'
-              WHEN instr(CASE WHEN r.body ->> '$.data.stage' = 'lookback' THEN 'CT'
-                              WHEN p.checker = 'TW' THEN 'TW SI CO' ELSE p.checker END,
-                         a.doc ->> '$.role') > 0
-              THEN NULL ELSE 'role' END AS wrong
+said AS MATERIALIZED (
+  SELECT p.subject, p.day AS found, p.stop, p.unit, p.checker, r.id, r.form, r.hlc, r.author, r.body,
+         cadre_at(r.author, 'role', r.hlc) AS role, cadre_at(r.author, 'unit', r.hlc) AS own_unit
     FROM duty p CROSS JOIN stored_record r
-      ON r.subject = p.subject AND r.form IN ('rectify.report', 'verify.lookback')
-    LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author),
+      ON r.subject = p.subject AND r.form IN ('rectify.report', 'verify.lookback')),
+ev AS MATERIALIZED (
+  SELECT subject, id, author, role, hlc_day(hlc) AS day, form = 'verify.lookback' AS verifies,
+         body ->> '$.data.extend_to' AS until,
+         row_number() OVER (PARTITION BY subject ORDER BY hlc, id) AS n,
+         CASE form WHEN 'rectify.report' THEN body ->> '$.data.result'
+              ELSE (body ->> '$.data.stage') || iif(body ->> '$.data.verdict' = 'pass', '+', '-')
+         END AS what,
+         CASE WHEN form = 'rectify.report' THEN
+                CASE WHEN body ->> '$.data.done' < found THEN 'early'
+                     WHEN body ->> '$.data.extend_to' > stop THEN 'stop' END
+              WHEN own_unit = unit THEN 'own'
+              WHEN coalesce(instr(CASE WHEN body ->> '$.data.stage' = 'lookback' THEN 'CT'
+                                       WHEN checker = 'TW' THEN 'TW SI CO' ELSE checker END, role), 0) = 0
+              THEN 'role'
+         END AS wrong
+    FROM said),
 able AS MATERIALIZED (
   SELECT e.subject, e.n, e.day, e.id, e.author, e.role, e.what, e.until,
          CASE WHEN e.wrong IS NOT NULL THEN e.wrong

@@ -15,7 +15,8 @@ WITH RECURSIVE
 ev AS MATERIALIZED (
   SELECT c.subject, r.id, r.hlc, hlc_day(r.hlc) AS day, r.author, r.body -> '$.data' AS data,
          r.body ->> '$.data.step' AS step, r.body ->> '$.data.div' AS div,
-         a.doc ->> '$.role' AS role, a.doc -> '$.scope' AS scope, a.id IS NULL AS import
+         cadre_at(r.author, 'role', r.hlc) AS role, cadre_at(r.author, 'scope', r.hlc) AS scope,
+         a.id IS NULL AS import
     FROM changed c CROSS JOIN stored_record r ON r.subject = c.subject AND r.form = 'project.step'
     LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author),
 -- where it lies: as the newest declaration says that its author may make

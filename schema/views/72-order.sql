@@ -17,21 +17,20 @@ version(subject, id, day, about, author) AS (
    WHERE r.form = 'dispatch.order' AND r.subject = v.about AND r.author = v.author AND r.effect <> -2
      AND r.outcome = 1),
 newest AS MATERIALIZED (
-  SELECT v.subject, v.day, v.about, v.author, r.body -> '$.data' AS data, max(r.hlc)
+  SELECT v.subject, v.day, v.about, v.author, r.body -> '$.data' AS data, max(r.hlc) AS hlc
     FROM version v CROSS JOIN stored_record r ON r.id = v.id GROUP BY v.subject),
 duty AS MATERIALIZED (
-  SELECT n.*, (SELECT a.doc ->> '$.role' FROM entity a WHERE a.kind = 'cadre' AND a.id = n.author) AS issuer_role,
-         (SELECT a.doc ->> '$.role' FROM entity a
-           WHERE a.kind = 'cadre' AND a.id = n.data ->> '$.duty_cadre') AS role
+  SELECT n.*, cadre_at(n.author, 'role', n.hlc) AS issuer_role,
+         cadre_at(n.data ->> '$.duty_cadre', 'role', n.hlc) AS role
     FROM newest n),
 said AS MATERIALIZED (
   SELECT d.subject, r.hlc, r.id, hlc_day(r.hlc) AS day, r.body ->> '$.data.state' AS state
     FROM duty d CROSS JOIN stored_record r ON r.subject = 'T-K1-' || d.subject || '-1' AND r.form = 'task.update'
-    LEFT JOIN entity a ON a.kind = 'cadre' AND a.id = r.author
    WHERE CASE r.body ->> '$.data.state'
            WHEN 'reported' THEN r.author = d.data ->> '$.duty_cadre'
-             OR (a.doc ->> '$.role' = d.role AND a.doc ->> '$.unit' = d.data ->> '$.duty_unit')
-           WHEN 'returned' THEN r.author = d.author OR a.doc ->> '$.role' = 'CO' END),
+             OR (cadre_at(r.author, 'role', r.hlc) = d.role
+               AND cadre_at(r.author, 'unit', r.hlc) = d.data ->> '$.duty_unit')
+           WHEN 'returned' THEN r.author = d.author OR cadre_at(r.author, 'role', r.hlc) = 'CO' END),
 returned AS MATERIALIZED (
   SELECT s.subject, max(s.hlc) AS hlc FROM said s
    WHERE s.state = 'returned' AND EXISTS (

@@ -33,6 +33,15 @@ SELECT bit FROM form WHERE form = ?1;
 SELECT hlc, json_extract(body, '$.data') FROM stored_record
   WHERE subject = ?1 AND form = 'register.cadre' ORDER BY hlc, id;
 
+-- What the register said of a cadre at ?3; before its first record, what that says (authority.c).
+-- name: cadre_at
+SELECT body ->> ('$.data.' || ?2) FROM stored_record
+  WHERE subject = ?1 AND form = 'register.cadre'
+    AND hlc <= max(?3, (SELECT min(hlc) FROM stored_record
+      WHERE subject = ?1 AND form = 'register.cadre'))
+    AND json_type(body, '$.data.' || ?2) IS NOT NULL
+  ORDER BY hlc DESC, id DESC LIMIT 1;
+
 -- name: assigned
 SELECT 1 FROM assignment INDEXED BY assignment_target
   WHERE target IN (?1, ?2, ?3, ?4) AND (cadre = ?5 OR (unit <> '' AND unit = ?6))

@@ -90,6 +90,22 @@ static void fn_param(sqlite3_context *c, int n, sqlite3_value **v) {
     q_end(q);
 }
 
+/* cadre_at(cadre, fact, hlc): what the register said of the cadre when a record of that stamp was
+ * written; NULL of whom it never named. */
+static void fn_cadre_at(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    struct store *s = sqlite3_user_data(c);
+    sqlite3_stmt *q = store_query(s, "cadre_at");
+    for (int i = 0; i < 3; i++)
+        sqlite3_bind_value(q, i + 1, v[i]);
+    int rc = sqlite3_step(q);
+    if (rc == SQLITE_ROW)
+        sqlite3_result_value(c, sqlite3_column_value(q, 0));
+    else if (rc != SQLITE_DONE)
+        sqlite3_result_error(c, sqlite3_errmsg(s->db), -1);
+    q_end(q);
+}
+
 /* id_blob(text): a record id as it stands in the log. */
 static void fn_id_blob(sqlite3_context *c, int n, sqlite3_value **v) {
     (void)n;
@@ -135,6 +151,7 @@ static bool register_functions(struct store *s) {
         {"mentions", 2, SQLITE_DETERMINISTIC, fn_mentions},
         {"sample", 1, SQLITE_DETERMINISTIC, fn_sample},
         {"param", 1, SQLITE_DETERMINISTIC, fn_param},
+        {"cadre_at", 3, SQLITE_DETERMINISTIC, fn_cadre_at},
     };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         if (sqlite3_create_function(s->db, functions[i].name, functions[i].args,

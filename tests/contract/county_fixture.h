@@ -226,10 +226,13 @@ static inline void load_params(struct county *c) {
 static inline void cadre(struct county *c, const char *id, const char *role, const char *unit,
                          const char *place) {
     char doc[256];
+    char rid[40];
     snprintf(doc, sizeof doc,
              "{\"role\":\"%s\",\"unit\":\"%s\",\"scope\":[\"%s\"],\"active\":true}", role, unit,
              place);
     entity(c, "cadre", id, place, doc);
+    snprintf(rid, sizeof rid, "01970000-0000-7000-8000-0000000%.5s", id + 2);
+    record_id(c, rid, "register.cadre", id, "2019-06-01T08:00:00+08:00", "zoufang", doc);
 }
 
 static inline void register_people(struct county *c) {

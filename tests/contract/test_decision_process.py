@@ -197,6 +197,23 @@ class Findings(Process):
         self.assertTask("T-F3-%s-2" % fid, "open 2019-07-23 2019-08-22")
         self.assertEqual(self.finding_of(fid)["state"], "closed")
 
+    def test_a_transfer_reopens_nothing(self):
+        """Who may verify is judged by what the register said of him then: for a finding, and for water."""
+        self.home()
+        self.LOADED = "2019-07-10T08:00:00+08:00"
+        self.load("cadres", [{"cadre_id": SI_WATER, "role": "TW"}, {"cadre_id": TW, "role": "SI"}])
+        self.day("2019-07-31")
+        self.send("inspect.water", HOUSE, VO, water(90), at="2019-06-05")
+        self.send("inspect.water", HOUSE, SI_WATER, water(), at="2019-06-20")
+        self.assertTask("T-W1-%s-1" % HOUSE, "closed 2019-06-05 2019-07-05 2019-06-20")
+        before, after = self.report(at="2019-07-01"), self.report(at="2019-07-02")
+        for fid, day in ((before, "2019-07-05"), (after, "2019-07-12")):
+            self.rectify(fid, "2019-07-04")
+            self.check(fid, day)
+        self.assertTask("T-F1-%s-1" % before, "closed 2019-07-01 2019-07-16 2019-07-05")
+        self.assertTask("T-F1-%s-1" % after, "reported 2019-07-02 2019-07-17")
+        self.assertEqual(sorted(self.tasks("T-Q1-*-*-*-*-*-*")), ["T-Q1-%s-1" % after])
+
     def test_who_is_looked_back_at(self):
         """All high ones, of the others those that the sample names; kept reopens nothing, a relapse makes it urgent."""
         self.day("2019-07-31")
