@@ -44,16 +44,6 @@ static void *decode_thread(void *arg) {
 
 /* ---------------------------------------------------------------- commit */
 
-/* Records of the envelope, those of secret forms left out as the pipeline does. */
-static size_t count_records(const struct envelope *v) {
-    size_t count = 0;
-    for (size_t i = 0; v->records && i < v->count; i++) {
-        const struct form *form = v->records[i].form;
-        count += !(form && form->kind == FORM_SECRET);
-    }
-    return count;
-}
-
 /* The pipeline: everything that was taken in becomes one transaction. */
 static bool commit_records(struct engine *g, struct intake_item *items, size_t *ret_records,
                            struct err *e) {
@@ -63,8 +53,9 @@ static bool commit_records(struct engine *g, struct intake_item *items, size_t *
     for (struct intake_item *i = items; i; i = i->next) {
         if (!i->envelope)
             continue;
-        pipeline_take(&g->pipeline, i->envelope);
-        *ret_records += count_records(i->envelope);
+        size_t told = pipeline_take(&g->pipeline, i->envelope);
+        i->secret = told == 0 && !i->envelope->problems.count;
+        *ret_records += told;
     }
     receipts_flush(g->pipeline.receipts);
     if (core_commit(g->core, e))
@@ -73,12 +64,19 @@ static bool commit_records(struct engine *g, struct intake_item *items, size_t *
     return false;
 }
 
+/* A commit of nothing but secret records tells of itself nowhere. */
 static void log_commit(struct engine *g, struct intake_item *items, size_t records,
                        int64_t started) {
     int64_t now = now_us(g);
     size_t messages = 0;
-    for (struct intake_item *i = items; i; i = i->next, messages++)
+    for (struct intake_item *i = items; i; i = i->next) {
+        if (i->secret)
+            continue;
+        messages++;
         metrics_observe(g->options.metrics, HISTOGRAM_INTAKE_US, now - i->arrived_us);
+    }
+    if (messages == 0)
+        return;
     metrics_add(g->options.metrics, METRIC_MESSAGES, (int64_t)messages);
     metrics_add(g->options.metrics, METRIC_COMMITS, 1);
     metrics_observe(g->options.metrics, HISTOGRAM_COMMIT_US, now - started);

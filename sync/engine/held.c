@@ -166,7 +166,7 @@ static void settle(struct pipeline *p, struct held *h) {
                                    .code = coded ? code : NULL});
     free(refused);
     problems_fini(&why);
-    if (p->metrics && !of_secret)
+    if (p->metrics && !secret_is(h->row.form, &h->where))
         metrics_add(p->metrics, stored ? METRIC_STORED : METRIC_REJECTED, 1);
 }
 

@@ -24,6 +24,7 @@ struct intake_item {
     size_t size_taken; /* counted against the bound: as received, once decoded expanded */
     int64_t arrived_us;
     struct envelope *envelope; /* of TOPIC_RECORDS, once decoded */
+    bool secret;               /* nothing but secret records came by it; once taken */
 };
 
 struct intake_list {

@@ -30,9 +30,9 @@ struct verdict {
     struct logged known; /* of DUPLICATE */
 };
 
-/* Records of secret forms are not counted: nobody is to tell from figures that there were any. */
-static void count(struct pipeline *p, enum metric id, const struct record *r) {
-    if (p->metrics && !(r && r->form && r->form->kind == FORM_SECRET))
+/* Secret records are not counted: nobody is to tell from figures that there were any. */
+static void count(struct pipeline *p, enum metric id, bool secret) {
+    if (p->metrics && !secret)
         metrics_add(p->metrics, id, 1);
 }
 
@@ -85,6 +85,13 @@ static void judge_known(struct pipeline *p, const struct record *r, struct verdi
     json_decref(body);
 }
 
+/* Of what is not taken only how secret it is, not where it belongs. */
+static void note_target(struct pipeline *p, const struct record *r, struct verdict *d) {
+    struct place where;
+    place_resolve(p->core, r->subject, &r->place, &where);
+    d->where.sensitivity = where.sensitivity;
+}
+
 /* Steps 2 to 7 of §5, in this order. The record stays as it was decoded: if the commit fails, the
  * same envelope is taken again. */
 static void judge(struct pipeline *p, const struct envelope *v, const struct record *r,
@@ -98,11 +105,10 @@ static void judge(struct pipeline *p, const struct envelope *v, const struct rec
     } else if (r->state == RECORD_NO_FORM) {
         retry(d, "unknown_form", "/form", RETRY_FORM_MS);
     } else if (r->state == RECORD_UNFIT) {
-        struct place where;
-        place_resolve(p->core, r->subject, &r->place, &where);
-        d->where.sensitivity = where.sensitivity;
+        note_target(p, r, d);
         problems_copy(&d->problems, &r->problems);
     } else if (hlc_ms(r->hlc) > clock_wall_ms(p->core->clock) + CLOCK_AHEAD_MS_MAX) {
+        note_target(p, r, d);
         retry(d, "clock_ahead", "/hlc", RETRY_CLOCK_MS);
     } else {
         place_find(p->core, r, &d->where);
@@ -213,7 +219,7 @@ static const char *code_of(const struct pipeline *p, const struct form *form,
 }
 
 static void answer_duplicate(struct pipeline *p, const struct envelope *v, const struct record *r,
-                             const struct logged *known) {
+                             const struct logged *known, bool secret) {
     sqlite3_stmt *q = store_query(p->core->store, "record_problems");
     q_int(q, 1, known->rec);
     char *problems = q_row(p->core->store, q) ? strdup(q_col(q, 0)) : NULL;
@@ -228,8 +234,8 @@ static void answer_duplicate(struct pipeline *p, const struct envelope *v, const
                              .hlc = known->hlc,
                              .problems_json = problems,
                              .code = code_of(p, r->form, r->id_bytes, known->outcome, code)},
-           known->sensitivity == SECRET_CLASS);
-    count(p, METRIC_DUPLICATE, r);
+           secret);
+    count(p, METRIC_DUPLICATE, secret);
     free(problems);
 }
 
@@ -257,7 +263,7 @@ static void release_by_other_path(struct pipeline *p, const struct envelope *v, 
         logged_set_outcome(p->core, d->known.rec, OUTCOME_STORED, NULL);
         merge_stored(p->core, r, d->known.rec, &d->where, MERGE_RELEASED);
         d->known.outcome = OUTCOME_STORED;
-        count(p, METRIC_STORED, r);
+        count(p, METRIC_STORED, secret_is(r->form, &d->where));
     }
     problems_fini(&missing);
 }
@@ -280,7 +286,7 @@ static void take(struct pipeline *p, const struct envelope *v, struct record *r,
     }
     char code[SECRET_CODE_SIZE];
     bool secret = secret_is(r->form, &d->where);
-    count(p, outcome_metrics[d->outcome], r);
+    count(p, outcome_metrics[d->outcome], secret);
     answer(p, v, r,
            &(struct receipt){.id = r->id,
                              .seq = r->seq,
@@ -290,7 +296,8 @@ static void take(struct pipeline *p, const struct envelope *v, struct record *r,
            secret);
 }
 
-static void carry_out(struct pipeline *p, const struct envelope *v, struct record *r,
+/* True unless the record is secret. */
+static bool carry_out(struct pipeline *p, const struct envelope *v, struct record *r,
                       struct verdict *d, const unsigned char *batch) {
     bool secret = secret_is(r->form, &d->where) || d->known.sensitivity == SECRET_CLASS;
     switch (d->what) {
@@ -300,20 +307,20 @@ static void carry_out(struct pipeline *p, const struct envelope *v, struct recor
     case DUPLICATE:
         if (d->known.outcome == OUTCOME_HELD || d->known.outcome == OUTCOME_REFUSED)
             release_by_other_path(p, v, r, d);
-        answer_duplicate(p, v, r, &d->known);
+        answer_duplicate(p, v, r, &d->known, secret);
         break;
     case CONFLICT:
         keep_refusal(p, v, r->text.text, r->text.size, &d->problems);
         if (r->seq)
             receipts_seq(p->receipts, v->device, r->seq);
-        count(p, METRIC_REJECTED, r);
+        count(p, METRIC_REJECTED, secret);
         answer(p, v, r,
                &(struct receipt){
                    .id = r->id, .seq = r->seq, .outcome = "rejected", .errors = &d->problems},
                secret);
         break;
     case RETRY:
-        count(p, METRIC_RETRY, r);
+        count(p, METRIC_RETRY, secret);
         answer(p, v, r,
                &(struct receipt){.id = r->id,
                                  .seq = r->seq,
@@ -323,6 +330,7 @@ static void carry_out(struct pipeline *p, const struct envelope *v, struct recor
                secret);
         break;
     }
+    return !secret;
 }
 
 /* What the record is after the envelope, for the rest of an atomic one: 0 = not taken. */
@@ -400,7 +408,8 @@ static const unsigned char *join_batch(struct pipeline *p, const struct envelope
     return batch;
 }
 
-static void take_atomic(struct pipeline *p, struct envelope *v) {
+static size_t take_atomic(struct pipeline *p, struct envelope *v) {
+    size_t told = 0;
     struct verdict *all = calloc(v->count, sizeof *all);
     if (!all)
         abort();
@@ -416,10 +425,11 @@ static void take_atomic(struct pipeline *p, struct envelope *v) {
         /* What it is about may have been stored a moment ago. */
         if (all[i].what == TAKE && v->records[i].state == RECORD_FIT)
             place_find(p->core, &v->records[i], &all[i].where);
-        carry_out(p, v, &v->records[i], &all[i], batch);
+        told += carry_out(p, v, &v->records[i], &all[i], batch);
         problems_fini(&all[i].problems);
     }
     free(all);
+    return told;
 }
 
 static void refuse_payload(struct pipeline *p, const struct envelope *v, const void *payload,
@@ -430,26 +440,26 @@ static void refuse_payload(struct pipeline *p, const struct envelope *v, const v
                                    .outcome = "rejected",
                                    .errors = &v->problems,
                                    .payload_hash = v->payload_hash});
-    count(p, METRIC_PAYLOADS_REFUSED, NULL);
+    count(p, METRIC_PAYLOADS_REFUSED, false);
     log_line(LOG_DEBUG, "payload=%s device=%s outcome=rejected code=%s", v->payload_hash, v->device,
              v->problems.list[0].code);
 }
 
-void pipeline_take(struct pipeline *p, struct envelope *v) {
+size_t pipeline_take(struct pipeline *p, struct envelope *v) {
+    size_t told = 0;
     if (v->problems.count) {
         refuse_payload(p, v, v->raw, v->raw_size);
-        return;
+        return 0;
     }
     if (v->pending >= 0)
         receipts_pending(p->receipts, v->device, v->pending);
-    if (v->atomic) {
-        take_atomic(p, v);
-        return;
-    }
+    if (v->atomic)
+        return take_atomic(p, v);
     for (size_t i = 0; i < v->count; i++) {
         struct verdict d = {0};
         judge(p, v, &v->records[i], &d);
-        carry_out(p, v, &v->records[i], &d, NULL);
+        told += carry_out(p, v, &v->records[i], &d, NULL);
         problems_fini(&d.problems);
     }
+    return told;
 }

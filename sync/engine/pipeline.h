@@ -15,8 +15,9 @@ struct pipeline {
     struct metrics *metrics; /* may be NULL */
 };
 
-/* Takes one decoded envelope: every record gets an outcome, the receipts are collected. */
-void pipeline_take(struct pipeline *p, struct envelope *v);
+/* Takes one decoded envelope: every record gets an outcome, the receipts are collected. Returns the
+ * number of records that figures and the log may tell of: none that is secret. */
+size_t pipeline_take(struct pipeline *p, struct envelope *v);
 
 /* Step 7 for a record that fits: adds what holds it to `missing`; true if nothing does. */
 bool pipeline_authorised(struct pipeline *p, const char *device, const char *via,

@@ -191,15 +191,22 @@ class Secret(ContractCase):
             self.assertNotIn(r["id"], log)
 
     def test_figures_count_none_of_it(self):
-        """Of all that the phones sent here three records count: those that have nothing to do with leads."""
+        """Of all that the phones sent here three records count, with their messages and commits: those that have
+        nothing to do with leads."""
         phone = self.county.phone("C-00412")
         for mu in (1, 2, 3):
             self.assertEqual(phone.send(phone.facts(zf.HOUSE, farmland_mu=mu))["outcome"], "stored")
         watch = self.county.watch(self.monitor, "metrics")
         text = watch.until(lambda t: "zoufang_records_stored_total 3\n" in t.get("metrics", "") and t["metrics"],
                            "three records are counted")
-        counted = {k: int(v) for k, v in re.findall(r"^zoufang_(records_\w+|commit_records_sum) (\d+)$", text, re.M)}
-        self.assertEqual({k: v for k, v in counted.items() if v}, {"records_stored_total": 3, "commit_records_sum": 3})
+        counted = {k: int(v) for k, v in re.findall(r"^zoufang_(records_\w+|messages_total|commits_total|"
+                                                              r"commit_\w+_count|commit_records_sum|"
+                                                              r"intake_microseconds_count) (\d+)$", text, re.M)}
+        self.assertEqual({k: v for k, v in counted.items() if v}, dict.fromkeys(
+            ("records_stored_total", "messages_total", "commits_total", "commit_records_sum", "commit_records_count",
+             "commit_microseconds_count", "intake_microseconds_count"), 3))
+        self.assertEqual(re.findall(r" commit (records=\d+ messages=\d+)", self.county.log()),
+                         ["records=1 messages=1"] * 3)
         self.assertEqual(told_of(text), [])
 
     def files(self):
