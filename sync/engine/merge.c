@@ -138,11 +138,43 @@ static void settle_assignments(struct core *c, const char *target) {
     json_decref(holders);
 }
 
-/* Entities that decide what others may do. */
+/* What a registered division is like, said by others than the register, changes nobody's rights:
+ * only what reads it does (schema/README.md) is out of date. */
+static void mark_readers(struct core *c, const struct form *form, const char *division) {
+    int64_t mask = core_form_mask(c, form);
+    char low[13];
+    char high[13];
+    char county[13];
+    snprintf(low, sizeof low, "%.9s000", division);
+    snprintf(high, sizeof high, "%.9s999", division);
+    snprintf(county, sizeof county, "%.6s000000", division);
+    sqlite3_stmt *q = store_query(c->store, "division_readers");
+    q_text(q, 1, division);
+    q_text(q, 2, low);
+    q_text(q, 3, high);
+    q_int(q, 4, mask);
+    q_done(c->store, q);
+    store_dirty(c->store, level_of_division(low)->name, low, mask);
+    store_dirty(c->store, level_of_division(county)->name, county, mask);
+}
+
+static bool is_registered(struct core *c, const char *division) {
+    sqlite3_stmt *q = store_query(c->store, "division_registered");
+    q_text(q, 1, division);
+    bool found = q_row(c->store, q);
+    q_end(q);
+    return found;
+}
+
+/* Entities that decide what others may do; `changed`: the winning facts did. */
 static void settle_authority(struct core *c, const struct form *form, const char *kind,
-                             const char *subject) {
+                             const char *subject, bool changed) {
     if (strcmp(kind, "assignment") == 0) {
         settle_assignments(c, subject);
+    } else if (strcmp(kind, "division") == 0 && form->kind != FORM_REGISTER &&
+               is_registered(c, subject)) {
+        if (changed)
+            mark_readers(c, form, subject);
     } else if (strcmp(kind, "cadre") == 0 || strcmp(kind, "division") == 0 ||
                strcmp(kind, "unit") == 0) {
         c->register_forms |= core_form_mask(c, form);
@@ -158,9 +190,11 @@ static void write_facts(struct core *c, const struct record *r, int64_t rec, con
     if (!r->form->write_count && !r->form->list_count)
         return;
     while (form_next_part(r->form, r->subject, json_object_get(r->json, "data"), &pos, &part)) {
+        int64_t rev = store_rev(c->store);
         facts_write(c, r, rec, place, &part);
         *ret_own = *ret_own || strcmp(part.id, r->subject) == 0;
-        settle_authority(c, r->form, part.entity, facts_about(&r->place, r->subject));
+        settle_authority(c, r->form, part.entity, facts_about(&r->place, r->subject),
+                         store_rev(c->store) != rev);
     }
 }
 
@@ -208,9 +242,11 @@ static void effect_changed(struct core *c, const struct logged *r) {
     struct form_part part;
     size_t pos = 0;
     while (form_next_part(r->form, r->subject, json_object_get(body, "data"), &pos, &part)) {
+        int64_t rev = store_rev(c->store);
         facts_refold(c, part.entity, part.id, r->place, facts_about(&r->at, r->subject),
                      facts_mask(part.facts, part.count));
-        settle_authority(c, r->form, part.entity, facts_about(&r->at, r->subject));
+        settle_authority(c, r->form, part.entity, facts_about(&r->at, r->subject),
+                         store_rev(c->store) != rev);
     }
     json_decref(body);
 }

@@ -55,6 +55,17 @@ SELECT 1 FROM assignment
 -- name: task_root
 SELECT level, root FROM task WHERE id = ?1;
 
+-- name: division_registered
+SELECT 1 FROM entity WHERE kind = 'division' AND id = ?1 AND registered AND gone = '';
+
+-- Who may read what a division is like, from the division ?1 (places ?2 to ?3 are its township's).
+-- name: division_readers
+INSERT INTO dirty(level, id, forms)
+  SELECT 'household', id, ?4 FROM entity WHERE place >= ?2 AND place <= ?3 AND kind = 'household'
+  UNION ALL SELECT 'finding', id_text(id), ?4 FROM record WHERE subject = ?1 AND outcome = 1
+  ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
+  WHERE forms | excluded.forms <> forms;
+
 -- name: division_known
 SELECT 1 FROM entity WHERE kind = 'division' AND id = ?1;
 

@@ -185,6 +185,42 @@ static int64_t receipts(struct server *s, int n, const char *what, const char *c
     return count;
 }
 
+/* ---------------------------------------------------------------- what a village is like */
+
+static const char *survey(int n, const char *set) {
+    static char text[700];
+    char hlc[HLC_TEXT_SIZE];
+    hlc_format((BASE_MS + n * 1000) << 16, hlc);
+    snprintf(text, sizeof text,
+             "{\"id\":\"%s\",\"seq\":%d,\"form\":\"village.survey\",\"fv\":1,\"subject\":\"%.12s\","
+             "\"hlc\":\"%s\",\"by\":\"C-00420\",\"data\":{\"set\":%s}}",
+             id_of(n), n, households[1], hlc, set);
+    return text;
+}
+
+/* It changes nobody's rights, and of what is derived only what may read the village. */
+Test(survey, asks_only_who_reads_the_village) {
+    struct server s;
+    server_open(&s);
+    store_exec(s.core->store, "DELETE FROM dirty");
+    send(&s, "d-0420", "", false, survey(1, "{\"ponds_total\":6}"));
+    cr_assert_eq(outcome(&s, 1), 1);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM dirty WHERE level IN ('scope', 'held', 'all')"), 0);
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM dirty WHERE level = 'village'"), 1);
+    cr_assert_eq(
+        ask(&s, "SELECT count(*) FROM dirty d WHERE level = 'household'"),
+        ask(&s, "SELECT count(*) FROM entity WHERE kind = 'household' AND substr(place, 1, 9) = "
+                "(SELECT substr(subject, 1, 9) FROM record WHERE form = 'village.survey')"));
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM dirty WHERE level = 'finding'"),
+                 ask(&s, "SELECT count(*) FROM record WHERE subject = (SELECT subject FROM record "
+                         "WHERE form = 'village.survey')"),
+                 "records about it");
+    store_exec(s.core->store, "DELETE FROM dirty");
+    send(&s, "d-0420", "", false, survey(2, "{\"ponds_total\":6}"));
+    cr_assert_eq(ask(&s, "SELECT count(*) FROM dirty WHERE level = 'all'"), 0);
+    server_close(&s);
+}
+
 /* ---------------------------------------------------------------- atomic envelopes */
 
 Test(atomic, the_same_id_with_another_content_refuses_all) {
