@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define CLASSES_ALL 0x1fu
-#define CLASS_PLACE 3 /* an exact position */
+#define CLASS_NOBODY 0x20u /* a bit that no reader has: always redacted */
+#define CLASS_PLACE 3      /* an exact position */
 
 /* ---------------------------------------------------------------- access */
 
@@ -34,6 +35,8 @@ static unsigned form_classes(const struct form *f) {
     const char *text = form_schema_text(f, &size);
     json_t *root = json_loadb(text, size, 0, NULL);
     unsigned mask = root ? classes_in(root) | 1u << f->sensitivity : CLASSES_ALL;
+    if (f->withholds)
+        mask |= CLASS_NOBODY;
     json_decref(root);
     return mask;
 }

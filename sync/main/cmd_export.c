@@ -6,12 +6,15 @@
 
 #include <csv.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RECEIVED "strftime('%Y-%m-%dT%H:%M:%SZ', received_ms / 1000, 'unixepoch')"
 /* What secret records say stands apart. */
-#define BODY "unsealed(coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body))"
+#define BODY                                                                                       \
+    "handed_out(form, fv,"                                                                         \
+    " unsealed(coalesce((SELECT s.body FROM secret s WHERE s.rec = record.rec), body)))"
 /* ?1 = 1: all; ?2: forms that are secret, as a JSON array */
 #define OPEN_RECORD "(?1 OR (class = 0 AND form NOT IN (SELECT value FROM json_each(?2))))"
 #define OPEN_CLASS "(?1 OR class < 4)"
@@ -215,6 +218,27 @@ static void put_entity(const struct out *o, sqlite3_stmt *q) {
 
 /* ---- the statement */
 
+/* handed_out(form, fv, body): without --all not what the form hands out to nobody (x-withheld). */
+static void fn_handed_out(sqlite3_context *c, int n, sqlite3_value **v) {
+    (void)n;
+    const struct out *o = sqlite3_user_data(c);
+    const char *id = (const char *)sqlite3_value_text(v[0]);
+    const struct form *f =
+        id ? form_find(o->core->catalog, id, strlen(id), sqlite3_value_int64(v[1])) : NULL;
+    const char *body = (const char *)sqlite3_value_text(v[2]);
+    if (o->all || !f || !f->withholds || !body) {
+        sqlite3_result_value(c, v[2]);
+        return;
+    }
+    json_t *record = json_loads(body, 0, NULL);
+    json_t *data = form_redact(f, json_object_get(record, "data"), UINT_MAX);
+    json_object_set_new(record, "data", data);
+    char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(15));
+    sqlite3_result_text(c, text ? text : "{}", -1, SQLITE_TRANSIENT);
+    free(text);
+    json_decref(record);
+}
+
 static void bind_secret_forms(const struct out *o, sqlite3_stmt *q) {
     json_t *names = json_array();
     for (size_t i = 0; i < form_count(o->core->catalog); i++) {
@@ -261,6 +285,8 @@ static bool export_table(struct out *o, size_t t, struct err *e) {
     }
     const char *sql = entity ? entity_sql : o->csv ? tables[t].csv : tables[t].ndjson;
     sqlite3_stmt *q = NULL;
+    sqlite3_create_function(store_db(o->core->store), "handed_out", 3, SQLITE_UTF8, o,
+                            fn_handed_out, NULL, NULL);
     if (sqlite3_prepare_v2(store_db(o->core->store), sql, -1, &q, NULL) != SQLITE_OK)
         return err_set(e, ERR_BUG, "%s", sqlite3_errmsg(store_db(o->core->store)));
     q_int(q, 1, o->all);

@@ -252,6 +252,8 @@ static json_t *redact_list(const struct redaction *r, const json_t *properties,
 
 /* NULL if nothing of the value may be seen. Members decide for themselves, not their container. */
 static json_t *redact(const struct redaction *r, const json_t *schema, const json_t *value) {
+    if (json_object_get(schema, "x-withheld"))
+        return NULL;
     const json_t *properties = json_object_get(schema, "properties");
     const json_t *items = json_object_get(json_object_get(schema, "items"), "properties");
     json_t *out = NULL;

@@ -84,6 +84,7 @@ struct form {
     uint32_t roles;        /* who may write it; imports always may */
     unsigned subjects;     /* bits of enum subject_kind */
     unsigned sensitivity;  /* of fields that say nothing else */
+    bool withholds;        /* some property is handed out to nobody (x-withheld) */
     unsigned entity_class; /* of the row of its entity */
     const char *label_zh, *label_en;
     const char *entity;          /* kind of the entity whose facts it writes, NULL if none */

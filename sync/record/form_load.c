@@ -125,8 +125,8 @@ static const char *const root_members[] = {"x-form",       "x-version",      "x-
                                            "x-unit-roles", "x-area-roles",   "x-opens",
                                            "x-exclusive",  "x-place",        NULL};
 static const char *const property_members[] = {
-    "x-label", "x-class",  "x-fact",    "x-fact-roles",  "x-required", "x-error",
-    "x-code",  "x-entity", "x-prefill", "x-cross-check", "x-own",      NULL};
+    "x-label",  "x-class",   "x-fact",        "x-fact-roles", "x-required", "x-error", "x-code",
+    "x-entity", "x-prefill", "x-cross-check", "x-own",        "x-withheld", NULL};
 static const char *const maps_of_schemas[] = {"properties", "patternProperties", "$defs",
                                               "dependentSchemas", NULL};
 static const char *const lists_of_schemas[] = {"allOf", "anyOf", "oneOf", "prefixItems", NULL};
@@ -213,11 +213,24 @@ static bool walk_member(struct loader *l, const char *key, json_t *value,
     return ok;
 }
 
+/* A fact is handed out with its entity, so it cannot be withheld. */
+static bool read_withheld(struct loader *l, const json_t *schema) {
+    const json_t *withheld = json_object_get(schema, "x-withheld");
+    if (!withheld)
+        return true;
+    if (!json_is_true(withheld))
+        return fail(l, "x-withheld must be true", "");
+    if (json_object_get(schema, "x-fact"))
+        return fail(l, "x-withheld and x-fact do not go together", "");
+    l->f->form.withholds = true;
+    return true;
+}
+
 /* Refuses unknown x- members and fills the code lists in. */
 static bool walk(struct loader *l, json_t *schema, const char *const *allowed) {
     const char *key;
     json_t *value;
-    if (!fill_codes(l, schema))
+    if (!fill_codes(l, schema) || !read_withheld(l, schema))
         return false;
     json_object_foreach(schema, key, value) {
         if (!walk_member(l, key, value, allowed))

@@ -577,8 +577,16 @@ class Villages(PlaceScenario):
         # the same household again: the newer answer counts
         h = self.household()
         self.send("survey.opinion", VILLAGE, CT, opinion(hh=h, known=0))
-        self.send("survey.opinion", VILLAGE, CT, opinion(hh=h, known=10))
+        told = self.send("survey.opinion", VILLAGE, CT, opinion(hh=h, known=10))
         self.assertIndicator("opinion.known", 17, 20)
+        # who answered is told to nobody
+        for by in (CT, CO, TW):
+            data = self.sees(by, "record")["record", told]["doc"]["data"]
+            self.assertEqual((data["known"], data.get("hh")), (10, None), by)
+        for kind, args, tells in (("records", (), False), ("records", ("--format", "ndjson"), False),
+                                  ("records", ("--all",), True)):
+            rows = [x for x in self.county.run("export " + kind, *args).stdout.split("\n") if told in x]
+            self.assertEqual([h in x for x in rows], [tells])
         self.assertIndicator("opinion.known", 17, 20, COUNTY)
         self.assertIndicator("opinion.water", 6, 2)
 

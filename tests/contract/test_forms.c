@@ -185,7 +185,8 @@ static void run_case(const json_t *examples, const json_t *item) {
     expect(about, json_object_get(item, "warnings"), &verdict.warnings);
     expect(about, json_object_get(item, "held"), &verdict.held);
     /* of what is unfit it cannot always be told */
-    cr_expect(verdict.hidden == json_is_true(json_object_get(item, "hidden")) || !fits, "%s", about);
+    cr_expect(verdict.hidden == json_is_true(json_object_get(item, "hidden")) || !fits, "%s",
+              about);
     expect_gates(about, json_object_get(item, "gates"), form_of(record), verdict.gates_true);
     expect_entity(about, member(item, "entity"), record);
     form_verdict_fini(&verdict);

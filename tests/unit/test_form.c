@@ -127,6 +127,8 @@ Test(form, a_bad_file_is_refused_and_named) {
         {ONE "\"x-prefill\":\"person.id\"}}}", "x-prefill"},
         {ONE "\"x-cross-check\":1}}}", "x-cross-check"},
         {ONE "\"x-own\":false}}}", "x-own"},
+        {ONE "\"x-withheld\":1}}}", "x-withheld"},
+        {ONE "\"x-withheld\":true,\"x-fact\":\"f\"}}}", "x-withheld and x-fact"},
         {ONE "\"x-own\":true,\"x-fact\":\"f\"}}}", "at most"},
         {"{" HEAD ",\"x-entity-class\":\"L7\"}", "x-entity-class"},
     };
