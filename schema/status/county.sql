@@ -1,11 +1,14 @@
 -- status: county
 -- What the county is judged by as a whole: its exit (c.*), the days that are left, and how much is
--- asked of its cadres (submissions about households and villages last month, of active cadres: to cut
--- form-filling, never to rank anybody). An unknown figure or parameter leaves ok null.
+-- asked of its cadres (submissions about households, villages, findings, projects, townships and itself
+-- last month, of active cadres: to cut form-filling, never to rank anybody). An unknown figure or
+-- parameter leaves ok null: where nobody looked for missed and wrongly exited ones, the incidence may be
+-- too high but is never known to be low enough.
 WITH n AS MATERIALIZED (
   SELECT c.subject,
     max(iif(i.name = 'v.incidence', i.num, NULL)) AS unexited,
     max(iif(i.name = 'v.incidence', i.den, NULL)) AS people,
+    max(iif(i.name = 'people.unknown', i.num, 0)) AS people_unknown,
     max(iif(i.name = 'c.missed', i.num, NULL)) AS missed,
     max(iif(i.name = 'c.missed', i.den, NULL)) AS missed_all,
     max(iif(i.name = 'c.wrong_exit', i.num, NULL)) AS wrong,
@@ -15,25 +18,29 @@ WITH n AS MATERIALIZED (
     max(iif(i.name = 'opinion.recognise', i.num, NULL)) AS recognise,
     max(iif(i.name = 'opinion.recognise', i.den, NULL)) AS surveyed,
     max(iif(i.name = 'water.safe', i.num, NULL)) AS safe,
+    max(iif(i.name = 'water.unjudged', i.num, 0)) AS unjudged,
     max(iif(i.name = 'water.assessed', i.den, NULL)) AS homes,
     max(iif(i.name = 'burden', i.num, NULL)) AS burden
     FROM changed c LEFT JOIN indicator i ON i.place = c.subject
-     AND i.name IN ('v.incidence', 'c.missed', 'c.wrong_exit', 'v.exited', 'opinion.recognise', 'water.safe',
-                    'water.assessed', 'burden')
+     AND i.name IN ('v.incidence', 'people.unknown', 'c.missed', 'c.wrong_exit', 'v.exited', 'opinion.recognise',
+                    'water.safe', 'water.unjudged', 'water.assessed', 'burden')
    WHERE substr(c.subject, 7) = '000000' GROUP BY c.subject),
 service AS MATERIALIZED (
   SELECT n.subject, p.name, round(100.0 * p.num / p.den, 1) AS pct,
          param('c.' || p.name || '_province_pct') + 0 AS province,
-         100.0 * p.num / p.den >= param('c.' || p.name || '_province_pct') + 0 AS ok
+         CASE WHEN 100.0 * p.num / p.den >= param('c.' || p.name || '_province_pct') + 0 THEN 1
+              WHEN 100.0 * (p.num + p.unjudged) / p.den < param('c.' || p.name || '_province_pct') + 0 THEN 0 END AS ok
     FROM n CROSS JOIN (
-      SELECT i.place, substr(i.name, 3) AS name, i.num, i.den FROM changed c CROSS JOIN indicator i
+      SELECT i.place, substr(i.name, 3) AS name, i.num, i.den, 0 AS unjudged FROM changed c CROSS JOIN indicator i
        WHERE i.place = c.subject
          AND i.name IN ('v.road', 'v.power', 'v.broadband', 'v.clinic', 'v.culture')
-      UNION ALL SELECT subject, 'safe_water', safe, homes FROM n) p ON p.place = n.subject),
+      UNION ALL SELECT subject, 'safe_water', safe, homes, unjudged FROM n) p ON p.place = n.subject),
 judged AS MATERIALIZED (
   SELECT subject, 'c.incidence' AS name, unexited + coalesce(missed, 0) + coalesce(wrong, 0) AS num, people AS den,
-         100.0 * (unexited + coalesce(missed, 0) + coalesce(wrong, 0)) / people
-         < param('c.incidence_pct_max') + 0 AS ok FROM n
+         CASE WHEN people_unknown > 0 THEN NULL
+              WHEN 100.0 * (unexited + coalesce(missed, 0) + coalesce(wrong, 0)) / people
+                   >= param('c.incidence_pct_max') + 0 THEN 0
+              ELSE 100.0 * (unexited + missed + wrong) / people < param('c.incidence_pct_max') + 0 END AS ok FROM n
   UNION ALL
   SELECT subject, 'c.villages', exited, poor, exited >= poor FROM n
   UNION ALL
@@ -69,5 +76,6 @@ SELECT subject, 'county', 'days_left', json_object('until', param('campaign.hous
 UNION ALL
 SELECT n.subject, 'county', 'burden', json_object(
        'month', substr(date(today(), 'start of month', '-1 day'), 1, 7),
-       'num', CAST(coalesce(burden, 0) AS INTEGER), 'den', CAST(l.num AS INTEGER))
+       'num', CAST(coalesce(burden, 0) + (
+         SELECT total(b.num) FROM ledger b WHERE b.place = n.subject AND b.view = 'burden') AS INTEGER), 'den', CAST(l.num AS INTEGER))
   FROM n LEFT JOIN ledger l ON l.subject = n.subject AND l.view = 'cadres'

@@ -5,7 +5,7 @@
 -- keeps: env.months fault.env
 -- The village's monthly report (five clean-ups, one habit): the newest of a month counts. One that
 -- names more households with a sanitary toilet than the village has, has no effect until it fits.
--- `env.months`: [{"month", "day" of its first report, "cause", the quantities}].
+-- `env.months`: [{"month", "day" of its first report, "cause", the quantities and what else it says}].
 WITH report AS MATERIALIZED (
   SELECT c.subject, r.hlc, r.id, hlc_day(r.hlc) AS day, r.body ->> '$.data.month' AS month,
          r.body -> '$.data' AS data, coalesce(
@@ -48,7 +48,9 @@ SELECT subject, 'env.months', NULL, NULL, NULL, json_group_array(json_object(
          'month', month, 'day', first, 'cause', id_text(cause), 'ponds', data ->> '$.ponds',
          'waste_t', data ->> '$.waste_t', 'clutter', data ->> '$.clutter',
          'billboards', data ->> '$.billboards', 'idle_m2', data ->> '$.idle_m2',
-         'habit_sessions', data ->> '$.habit_sessions', 'sanitary_hh', data ->> '$.sanitary_hh'))
+         'habit_sessions', data ->> '$.habit_sessions', 'sanitary_hh', data ->> '$.sanitary_hh',
+         'sewage_hh', data ->> '$.sewage_hh', 'cleaning_rule', data ->> '$.cleaning_rule',
+         'pond_chiefs', coalesce(data ->> '$.chiefs.pond', 0)))
   FROM (SELECT * FROM month ORDER BY subject, month) GROUP BY subject
 UNION ALL
 SELECT subject, 'fault.env', NULL, NULL, NULL, json_group_array(json_object(

@@ -8,7 +8,7 @@
 -- order of their stamps, and those that had none, with the reason. A finding is a finding.report, a
 -- house accepted with debts (house.work), a resettled household that got too much room, paid too
 -- much, owes money or is not housed well (lookback.relocation), fewer pond chiefs than ponds
--- (inspect.env_village), or a project begun before its announcement ended (project.step, as
+-- (inspect.env_village, of a report that has effect), or a project begun before its announcement ended (project.step, as
 -- 70-project.sql found it; so is the place). What is counted is open or closed of found; covert
 -- work is counted nowhere but in kept rows. finding.loop stands at the county.
 -- The check is the township's (TW; the county and its inspectors, CO and SI, may do it too), the county's (CO)
@@ -49,13 +49,11 @@ shown AS MATERIALIZED (
              || iif(data ->> '$.moved_in', '', '、未入住'), 2) AS text
       FROM newest WHERE form = 'lookback.relocation') WHERE text <> '易地搬迁:'
   UNION ALL
-  SELECT subject, day, about, place, 'env', 'VO', printf('塘长缺%d名(%s)',
-           (SELECT dv.doc ->> '$.ponds_total' FROM entity dv WHERE dv.kind = 'division' AND dv.id = n.about)
-           - (data ->> '$.chiefs.pond'), data ->> '$.month')
-    FROM newest n
-   WHERE form = 'inspect.env_village' AND data ->> '$.chiefs.pond' < (
-     SELECT dv.doc ->> '$.ponds_total' FROM entity dv
-      WHERE dv.kind = 'division' AND dv.id = n.about)
+  SELECT n.subject, n.day, n.about, n.place, 'env', 'VO', printf('塘长缺%d名(%s)',
+           (dv.doc ->> '$.ponds_total') - coalesce(data ->> '$.chiefs.pond', 0), data ->> '$.month')
+    FROM newest n CROSS JOIN entity dv ON dv.kind = 'division' AND dv.id = n.about
+   WHERE n.form = 'inspect.env_village' AND coalesce(data ->> '$.chiefs.pond', 0) < dv.doc ->> '$.ponds_total'
+     AND coalesce(data ->> '$.sanitary_hh' <= dv.doc ->> '$.households', 1)
   UNION ALL
   SELECT n.subject, n.day, n.about, pl.doc ->> '$.div', 'funds', 'TW', '公告期满前开工'
     FROM newest n CROSS JOIN ledger pl ON pl.subject = n.about AND pl.view = 'project.loop'

@@ -2,9 +2,9 @@
 -- level: village
 -- forms: register.division village.survey register.target
 -- names: v.industry v.collective v.road v.power v.broadband v.services v.clinic v.doctors v.culture v.bus v.school v.kindergarten v.elder_home v.job_station v.workshops inventory.registered funds.2014 funds.2015 funds.2016 funds.2017 funds.2018 funds.2019 funds.2020
--- keeps: list.villages list.exit_villages list.water_villages list.exit_persons list.relocated_persons list.water_persons
+-- keeps: list.villages list.exit_villages list.water_villages list.exit_persons list.relocated_persons list.water_persons registered.unknown
 -- What a village has by itself. A yes or no is 1 or 0 of 1, so that townships count villages; unknown
--- has no num. `list.*`: the newest import of each frozen list; of persons by household, as
+-- has no num, and no figure of a whole that is unknown is counted. `list.*`: the newest import of each frozen list; of persons by household, as
 -- {"household": "01|02|03"}.
 WITH village AS MATERIALIZED (
   SELECT c.subject, e.doc FROM changed c
@@ -46,9 +46,9 @@ by_household AS MATERIALIZED (
     FROM (SELECT * FROM listed ORDER BY subject, list, household) GROUP BY subject, list)
 SELECT subject, 'v.industry' AS name, subject AS place, industry AS num, 1 AS den, '{}' AS doc FROM fact
 UNION ALL SELECT subject, 'v.collective', subject, income, 1, '{}' FROM fact
-UNION ALL SELECT subject, 'v.road', subject, road, groups, '{}' FROM fact
-UNION ALL SELECT subject, 'v.power', subject, power, households, '{}' FROM fact
-UNION ALL SELECT subject, 'v.broadband', subject, broadband, households, '{}' FROM fact
+UNION ALL SELECT subject, 'v.road', subject, iif(groups IS NULL, NULL, road), groups, '{}' FROM fact
+UNION ALL SELECT subject, 'v.power', subject, iif(households IS NULL, NULL, power), households, '{}' FROM fact
+UNION ALL SELECT subject, 'v.broadband', subject, iif(households IS NULL, NULL, broadband), households, '{}' FROM fact
 UNION ALL SELECT subject, 'v.services', subject, clinic AND doctors AND culture, 1, '{}' FROM fact
 UNION ALL SELECT subject, 'v.clinic', subject, clinic, 1, '{}' FROM fact
 UNION ALL SELECT subject, 'v.doctors', subject, doctors, 1, '{}' FROM fact
@@ -56,6 +56,8 @@ UNION ALL SELECT subject, 'v.culture', subject, culture, 1, '{}' FROM fact
 UNION ALL
 SELECT f.subject, h.name, f.subject, f.doc ->> h.path, iif(h.whole, NULL, 1), '{}'
   FROM fact f CROSS JOIN had h WHERE NOT h.whole OR f.doc ->> h.path IS NOT NULL
+UNION ALL
+SELECT subject, 'registered.unknown', subject, 1, NULL, '{}' FROM fact WHERE doc ->> '$.registered_2014' IS NULL
 UNION ALL
 SELECT l.subject, 'list.' || l.list, NULL, json_array_length(l.ids), NULL, coalesce(b.doc, '{}')
   FROM list l LEFT JOIN by_household b ON b.subject = l.subject AND b.list = l.list

@@ -1,10 +1,13 @@
 -- view: life
 -- level: village
--- forms: register.division village.survey inspect.env_village survey.opinion activity.log
+-- forms: register.division village.survey survey.opinion activity.log
+-- reads: env.months
 -- names: env.reported env.rule env.sewage env.chiefs opinion.known opinion.recognise opinion.poor opinion.exited opinion.non_poor opinion.cadre opinion.help opinion.effect opinion.exit_fair opinion.env opinion.water post post.last activity.night_school activity.publicity activity.award activity.council activity.dispatch activity.night_school.last activity.publicity.last activity.award.last activity.council.last activity.dispatch.last
--- What goes on in a village: activities and days in post (once a date) of this month so far, `.last` of
--- the last one; of the reports about the environment the newest (env.chiefs: pond chiefs of ponds;
--- env.reported: whether there is one for last month); opinions of all time, of each household the newest.
+-- What goes on in a village: activities and days in post (a date counts once a village, whoever was
+-- there) of this month so far, `.last` of the last one; of the reports about the environment that have
+-- effect the newest (env.chiefs: pond chiefs of ponds; env.reported: whether there is one for last
+-- month); opinions of all time, of each household the newest. What who helps the household says of
+-- it has no effect (dq18; 67-dq-helper asks again when that changes).
 WITH village AS MATERIALIZED (
   SELECT c.subject, e.doc FROM changed c
     CROSS JOIN entity e ON e.kind = 'division' AND e.id = c.subject
@@ -13,14 +16,11 @@ fact AS MATERIALIZED (
   SELECT subject, doc ->> '$.households' AS households, doc ->> '$.ponds_total' AS ponds
     FROM village),
 report AS MATERIALIZED (
-  SELECT subject, month, body FROM (
-    SELECT v.subject, r.body ->> '$.data.month' AS month, r.body,
-           row_number() OVER (PARTITION BY v.subject, r.body ->> '$.data.month'
-                              ORDER BY r.hlc DESC, r.id DESC) AS k
-      FROM village v CROSS JOIN stored_record r
-        ON r.subject = v.subject AND r.form = 'inspect.env_village') WHERE k = 1),
+  SELECT v.subject, m.value ->> '$.month' AS month, m.value AS said
+    FROM village v CROSS JOIN ledger l ON l.subject = v.subject AND l.view = 'env.months'
+    CROSS JOIN json_each(l.doc) m),
 newest AS MATERIALIZED (
-  SELECT subject, body, max(month) AS month FROM report
+  SELECT subject, said, max(month) AS month FROM report
    WHERE month <= substr(today(), 1, 7) GROUP BY subject),
 -- ---- opinions
 asked AS MATERIALIZED (
@@ -29,7 +29,11 @@ asked AS MATERIALIZED (
            row_number() OVER (PARTITION BY v.subject, coalesce(unsealed(r.body) ->> '$.data.hh', r.id)
                               ORDER BY r.hlc DESC, r.id DESC) AS k
       FROM village v CROSS JOIN stored_record r
-        ON r.subject = v.subject AND r.form = 'survey.opinion') WHERE k = 1),
+        ON r.subject = v.subject AND r.form = 'survey.opinion'
+     WHERE NOT EXISTS (
+       SELECT 1 FROM assignment a
+        WHERE a.target = unsealed(r.body) ->> '$.data.hh' AND a.kind = 'cadre_household'
+          AND a.cadre = r.author AND hlc_day(r.hlc) BETWEEN a.from_day AND a.to_day)) WHERE k = 1),
 scored(name, path) AS (VALUES
   ('opinion.help', '$.help'), ('opinion.effect', '$.effect'), ('opinion.exit_fair', '$.exit_fair'),
   ('opinion.env', '$.env'), ('opinion.water', '$.water')),
@@ -44,12 +48,12 @@ SELECT f.subject, 'env.reported' AS name, f.subject AS place, EXISTS (
        AND o.month = substr(date(today(), 'start of month', '-1 day'), 1, 7)) AS num,
        1 AS den, '{}' AS doc
   FROM fact f
-UNION ALL SELECT subject, 'env.rule', subject, body ->> '$.data.cleaning_rule', 1, '{}' FROM newest
+UNION ALL SELECT subject, 'env.rule', subject, said ->> '$.cleaning_rule', 1, '{}' FROM newest
 UNION ALL
-SELECT n.subject, 'env.sewage', n.subject, n.body ->> '$.data.sewage_hh', f.households, '{}'
-  FROM newest n CROSS JOIN fact f ON f.subject = n.subject
+SELECT n.subject, 'env.sewage', n.subject, n.said ->> '$.sewage_hh', f.households, '{}'
+  FROM newest n CROSS JOIN fact f ON f.subject = n.subject WHERE f.households IS NOT NULL
 UNION ALL
-SELECT n.subject, 'env.chiefs', n.subject, n.body ->> '$.data.chiefs.pond', f.ponds, '{}'
+SELECT n.subject, 'env.chiefs', n.subject, n.said ->> '$.pond_chiefs', f.ponds, '{}'
   FROM newest n CROSS JOIN fact f ON f.subject = n.subject WHERE f.ponds IS NOT NULL
 UNION ALL
 SELECT subject, 'opinion.known', subject, sum(said ->> '$.known'), sum(said ->> '$.asked'), '{}'

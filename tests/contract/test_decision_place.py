@@ -62,6 +62,9 @@ def moved(persons):
 class PlaceScenario(Scenario):
     LOADED = "2019-05-02T08:00:00+08:00"   # after the sample county's own imports, which are of 2019-03-01
 
+    def parameter(self, name):
+        return self.query("SELECT value FROM param WHERE name = ?", name)[0][0]
+
     def county_says(self, name):
         return self.status(COUNTY)["county"][name]
 
@@ -354,6 +357,65 @@ class Lines(PlaceScenario):
                   activity__dispatch__last=(1, 0), activity__award__last=(0, 0), env__reported=(1, 1, True),
                   env__clutter__month=(0, 0))
 
+    def test_sums_hide_no_village(self):
+        """What one village has too much of makes up for nothing in another, and what is unknown of one for nothing at
+        all: in a township of two villages, of the second of which not even the groups are counted."""
+        town, one, two, boss = "340825105000", "340825105201", "340825105202", "C-00951"
+        self.load("divisions", [{"code": town, "level": "township", "name": "示例乡", "parent": COUNTY}])
+        self.load("divisions", [{"code": one, "level": "village", "name": "示例一村", "parent": town, "groups": 2, "ponds_total": 6,
+                                 "households": 10, "rural_pop": 100, "registered_2014": 0, "groups_road": 1, "hh_power": 10}])
+        self.load("divisions", [{"code": two, "level": "village", "name": "示例二村", "parent": town, "ponds_total": 6,
+                                 "groups_road": 5, "hh_power": 9}])
+        self.load("cadres", [{"cadre_id": boss, "name": "测试", "unit": "U-T104", "role": "TW", "scope": town, "active": "true"}])
+        self.load("households", [{"household_id": two + "-01-0001", "group": 1, "hh_type": "general_poor",
+                                  "poverty_status": "not_exited", "listed_year": 2014}])
+        self.load("persons", [{"person_id": two + "-01-0001-01", "name": "示例", "sex": "male", "birth": "1970-01-01",
+                               "relation": "head"}])
+        self.param("post.days_month_min", 20)
+        self.day("2019-06-30")
+        # three groups of the village whose groups nobody counted are no group of the other
+        homes = ["%s-%02d-8001" % (v, g) for v, g in ((one, 1), (two, 1), (two, 2), (two, 3))]
+        self.publish([self.record("inspect.housing", h, SI_HOUSING, screen()) for h in homes])
+        self.publish([self.record("inspect.housing", homes[0], SI_HOUSING, {
+            **appraise("D", bld=2), "use": "annex", "sole_home": False, "action": "demolish"}, at="2019-06-20")])
+        for stage in ("listed", "demolished"):
+            self.send("house.work", homes[0], boss, {**work(stage, "2019-06-21"), "bld": 2}, at="2019-06-22")
+        self.says(town, house__groups=(1, 2, False), house__left=(0, 0, False), house__demolish_left=(0, 1, False))
+        self.assertIs(self.indicator("house.groups", two)["ok"], None)
+        self.send("inspect.housing", one + "-02-8001", SI_HOUSING, screen())
+        self.says(one, house__groups=(2, 2, True), house__left=(0, 0, True), house__demolish_left=(0, 1, True))
+        self.says(town, house__groups=(2, 2, None), house__left=(0, 0, None), house__demolish_left=(0, 1, None))
+        colours = lambda: tuple(self.campaign(n, town)["colour"] for n in ("housing", "demolition"))
+        self.assertEqual(colours(), ("yellow", "yellow"))
+        days = lambda v, n: [self.record("activity.log", v, CO, {"kind": "post_day", "date": "2019-06-%02d" % k, "people": 1,
+                                                                 "text": "驻村"}) for k in range(1, n + 1)]
+        self.publish(days(one, 25) + days(two, 15))
+        for v, chiefs in ((one, 5), (two, 7)):
+            self.send("inspect.env_village", v, boss, report(
+                "2019-06", sanitary_hh=9, sewage_hh=8, chiefs={"river": 1, "lake": 0, "pond": chiefs, "forest": 2}))
+        self.says(one, post=(25, 20, True), env__chiefs=(5, 6, False), inventory__registered=(0, 0, True))
+        self.says(two, post=(15, 20, False), env__chiefs=(7, 6, True), inventory__registered=(0, 0, None))
+        told = self.status(town)["indicators"]
+        self.assertEqual((told["post"], told["env.chiefs"]), ({"num": 40, "den": 40}, {"num": 12, "den": 12}))
+        # nothing of a village whose whole is unknown is counted, nor judged
+        self.says(town, v__road=(1, 2), v__power=(10, 10), v__incidence=(0, 100), env__sewage=(8, 10),
+                  inventory__registered=(0, 0, None), inventory__unexited=(1, 1))
+        self.assertEqual(told["v.collective"], {"num": 0, "den": 2, "ok": None})   # no threshold
+        self.assertEqual(told["v.bus"], {"num": 0, "den": 2, "ok": None})
+        self.send("village.survey", two, boss, {"set": {"groups": 2, "households": 9, "rural_pop": 50, "registered_2014": 1,
+                                                        "bus": False}})
+        self.says(two, house__groups=(2, 2, True))
+        self.says(town, house__groups=(4, 4, True), house__left=(0, 0, True), house__demolish_left=(0, 1, True),
+                  v__road=(6, 4), v__power=(19, 19), v__incidence=(1, 150), env__sewage=(16, 19),
+                  inventory__registered=(1, 0, True))
+        self.assertEqual(self.indicator("v.bus", town), {"num": 0, "den": 2})
+        self.assertEqual(colours(), ("green", "green"))
+        # a list that is shorter than the county's target is not the target
+        self.says(target__villages=(1, 1, True))
+        for target, ok in (("6", True), ("7", False), (None, None)):
+            self.param("target.villages", target)
+            self.says(COUNTY, target__villages=(6, 6, ok))
+
     def test_unknown_is_never_guessed(self):
         """A rate is judged only by a threshold that the county set."""
         self.param("c.income_growth_pct", 9.5)
@@ -392,6 +454,29 @@ class Lines(PlaceScenario):
                      "v.exit_ready"):
             self.assertIsNone(self.indicator(name)["ok"], name)
         self.assertIs(self.indicator("v.power")["ok"], True)
+        # nobody could look for who exited wrongly: too many is too many, few enough is not known
+        found = 182 + missed[0]
+        for gap_days, limit, ok in ((90, 99, True), (None, 99, None), (None, 100 * found / 2063, False)):
+            self.param("dq.gap_days", gap_days)
+            self.param("c.incidence_pct_max", limit)
+            self.assertIs(self.county_says("c.incidence")["ok"], ok, (gap_days, limit))
+        # nor is water bad because nobody says what is enough, or how long an evaluation holds
+        for name, value in (("v.road_pct_min", 90), ("v.broadband_pct_min", 70), ("v.safe_water_pct_min", 0.2),
+                            ("c.safe_water_province_pct", 0.1)):
+            self.param(name, value)
+        self.assertIs(self.indicator("v.infra")["ok"], False)
+        self.send("inspect.water", HOUSE, SI_WATER, water())
+        judged = lambda: (self.indicator("v.infra")["ok"], self.indicator("water.safe")["ok"],
+                          self.county_says("c.services.safe_water")["ok"])
+        self.assertEqual(judged(), (True, True, True))
+        for names in (("check.water_days",), ("water.litres_basic", "water.litres_reached")):
+            before = {n: self.parameter(n) for n in names}
+            for n in names:
+                self.param(n, None)
+            self.assertEqual(judged(), (None, None, None), names)
+            for n in names:
+                self.param(n, before[n])
+        self.assertEqual(judged(), (True, True, True))
 
     def test_few_people_s_health_is_not_told(self):
         """A figure about health that a county adds is told of the whole county only, and none below 5."""
@@ -431,6 +516,14 @@ class Lines(PlaceScenario):
         for h in (two, three):
             self.send("inspect.env", h, VO, env(clean=False))
         self.assertEqual(self.campaign("environment"), {"colour": "yellow", "planned_pct": 15.4, "actual_pct": 33.3})
+        # behind by less than what is told: 1 of 3 is less than 1,001 of 3,002 days
+        was = [self.parameter("campaign.environment." + n) for n in ("start", "stop")]
+        begin = datetime.date(2019, 6, 12) - datetime.timedelta(1001)
+        self.param("campaign.environment.start", begin)
+        self.param("campaign.environment.stop", begin + datetime.timedelta(3002))
+        self.assertEqual(self.campaign("environment"), {"colour": "red", "planned_pct": 33.3, "actual_pct": 33.3})
+        self.param("campaign.environment.start", was[0])
+        self.param("campaign.environment.stop", was[1])
         self.send("inspect.env", one, VO, env(clean=False))
         self.assertEqual(self.campaign("environment"), {"colour": "red", "planned_pct": 15.4, "actual_pct": 0.0})
         self.send("lookback.relocation", HOUSE, VO, moved(4))
@@ -453,6 +546,17 @@ class Lines(PlaceScenario):
         self.assertIndicator("house.unattainable", 1, 0, ok=False)
         self.assertEqual(self.campaign("housing"), {"colour": "red", "planned_pct": None, "actual_pct": 0.0})
         self.assertEqual(self.campaign("relocation")["colour"], "yellow")
+        # so is what was to be demolished before it was found
+        self.param("campaign.demolition.start", None)
+        self.assertEqual(self.campaign("demolition"), {"colour": "yellow", "planned_pct": None, "actual_pct": 0.0})
+        self.param("stop.demolish", "2019-06-01")
+        self.assertIndicator("house.demolish_unattainable", 2, 0, ok=False)
+        self.assertEqual(self.campaign("demolition")["colour"], "red")
+        # evaluations too old to count are records all the same
+        self.day("2020-09-20")
+        self.assertIndicator("water.assessed", 0, 420, ok=False)
+        self.assertEqual(self.campaign("water")["colour"], "red")
+        self.assertEqual(self.campaign("water", "340825104200")["colour"], "grey")
 
 
 class Villages(PlaceScenario):
@@ -589,13 +693,24 @@ class Villages(PlaceScenario):
             self.assertEqual([h in x for x in rows], [tells])
         self.assertIndicator("opinion.known", 17, 20, COUNTY)
         self.assertIndicator("opinion.water", 6, 2)
+        # of who helps the household nothing counts, and the answer before does again; as long as he does
+        self.send("survey.opinion", VILLAGE, CO, opinion(hh=h, known=1))
+        self.assertIndicator("opinion.known", 8, 20)
+        helper = {"kind": "cadre_household", "cadre": CO, "from": "2019-06-01"}
+        self.send("assign.set", h, TW, helper, at="2019-06-10")
+        self.assertIndicator("opinion.known", 17, 20)
+        self.assertTask("T-Q1-%s-dq18-1" % VILLAGE, "open 2019-06-12 2019-06-19")
+        self.send("assign.set", h, TW, {**helper, "to": "2019-06-11"}, at="2019-06-11")   # came late
+        self.assertIndicator("opinion.known", 8, 20)
+        self.assertTask("T-Q1-%s-dq18-1" % VILLAGE, "")
 
     def test_22_infrastructure(self):
         """11 of 12 groups with a road: 91.7%; without a threshold that is unknown, not met."""
         self.day("2019-06-12")
         self.send("village.survey", VILLAGE, VO, {"set": {"groups": 12, "groups_road": 11}})
         self.assertIndicator("v.road", 11, 12, ok=None)
-        self.assertEqual(round(1000 * 11 / 12) / 10, 91.7)
+        road = self.indicator("v.road")
+        self.assertEqual(round(100 * road["num"] / road["den"], 1), 91.7)
         self.param("v.road_pct_min", 100)
         self.day("2019-06-13")
         self.assertIndicator("v.road", 11, 12, ok=False)
