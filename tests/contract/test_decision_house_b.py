@@ -15,6 +15,7 @@ SOLID = {"foundation": "a", "wall": "a", "frame": "a", "roof": "a", "site": "a"}
 ROTTEN = {"foundation": "b", "wall": "d", "frame": "c", "roof": "c", "site": "b"}
 CRACKED = {"foundation": "b", "wall": "c", "frame": "b", "roof": "b", "site": "b"}
 ORDINARY = "doc ->> '$.focus' IS NULL AND doc ->> '$.poverty_status' = 'none'"
+FOCUS = ("registered_poor", "dibao", "tekun_scattered", "disabled_poor")
 POOR = "doc ->> '$.poverty_status' IN ('not_exited', 'planned_exit')"
 
 
@@ -102,6 +103,18 @@ class Houses(HouseScenario):
         self.assertEqual(self.ledger(h, "house.cover")[:2], (1, 1))
         self.assertEqual(self.checks(h)["housing"], "ok")
         self.assertTask("T-H1-%s-1" % self.household(ORDINARY), None)
+        # each of the four groups by itself
+        homes = {group: self.household(ORDINARY) for group in FOCUS}
+        for group, h in homes.items():
+            self.send("hh.facts", h, TW, {"set": {"focus": [group]}, "reason": "核定"})
+        self.publish([self.record("inspect.housing", h, VO, screen(False)) for h in homes.values()])
+        for group, h in homes.items():
+            self.assertTask("T-H1-%s-1" % h, "open 2019-06-12 2019-07-12")
+            self.assertEqual(self.ledger(h, "house.cover")[:2], (0, 1), group)
+        self.publish([self.record("inspect.housing", h, SI_HOUSING, appraise("B")) for h in homes.values()])
+        for group, h in homes.items():
+            self.assertTask("T-H1-%s-1" % h, "closed 2019-06-12 2019-07-12 2019-06-12")
+            self.assertEqual(self.ledger(h, "house.cover")[:2], (1, 1), group)
 
     def test_08_other_suspected_houses(self):
         """false: none; true: one task; replay: still one."""

@@ -345,16 +345,31 @@ class Lines(PlaceScenario):
                   opinion__help=(6, 2), water__assessed=(2, 600, False), reloc=(4, 63, False),
                   target__relocated_persons=(4, 63, False), natural__relocated_persons=(1, 63))
         self.assertEqual(self.county_says("days_left"), {"until": "2019-09-30", "days": 110})
+        # a burden is what anybody wrote, of whatever, even if it was written anew or had no effect
+        first = self.send("activity.log", VILLAGE, VO, {"kind": "award", "date": "2019-06-07", "people": 9, "text": "示例"})
+        self.send("activity.log", VILLAGE, VO, {"kind": "award", "date": "2019-06-07", "people": 8, "text": "示例"},
+                  amends=first)
+        finding = {"cat": "work", "severity": "low", "text": "示例", "duty_unit": "U-V104299"}
+        done = {"result": "done", "action": "示例", "done": "2019-06-12", "photos": [PHOTO]}
+        told = self.send("finding.report", VILLAGE, VO, {"source": "self", **finding})
+        self.send("rectify.report", told, VO, done)
+        for step in ({"step": "village_meeting", "attendees": 30, "agree": 25},
+                     {"step": "declared", "name": "示例", "cat": "road", "div": VILLAGE, "yuan": 100000, "hh_served": 50}):
+            self.send("project.step", "P-2019-0777", VO, {"date": "2019-06-08", **step})
+        for about in (TOWN, COUNTY):
+            self.send("dispatch.order", about, CO, {"kind": "random", "period": "2019-06", "title": "示例", "duty_unit": "U-T104",
+                                                    "duty_cadre": TW, "due": "2019-06-30"})
         written = len(self.sent)
         for about in (VILLAGE, one):   # covert work is in no figure
-            self.send("finding.report", about, CT, {
-                "source": "covert", "cat": "work", "severity": "low", "text": "示例", "duty_unit": "U-V104299",
+            told = self.send("finding.report", about, CT, {
+                "source": "covert", **finding,
                 "conduct": {k: True for k in ("unannounced", "unaccompanied", "own_travel", "own_lodging", "own_meals",
                                               "own_check")}, "photos": [PHOTO]})
+            self.send("rectify.report", told, VO, done)
         self.day("2019-07-02")
         self.assertEqual(self.county_says("burden"), {"month": "2019-06", "num": written, "den": 40})
         self.says(activity__council=(0, 0), activity__council__last=(2, 0), activity__publicity__last=(1, 0),
-                  activity__dispatch__last=(1, 0), activity__award__last=(0, 0), env__reported=(1, 1, True),
+                  activity__dispatch__last=(1, 0), activity__award__last=(1, 0), activity__night_school__last=(0, 0), env__reported=(1, 1, True),
                   env__clutter__month=(0, 0))
 
     def test_sums_hide_no_village(self):

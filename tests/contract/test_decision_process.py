@@ -463,15 +463,25 @@ class Answerable(Process):
         self.assertTask(village, "closed 2019-06-13 2019-06-16 2019-06-18")
 
     def test_37_a_leader_for_every_township(self):
+        """Each of the 15 towns and the development zone."""
+        towns = ["340825%d000" % t for t in (*range(100, 110), *range(200, 205), 400)]
+        new = [t for t in towns if t not in (TOWN, OTHER_TOWN)]
+        self.load("divisions", [{"code": t, "level": "township", "name": "示例乡镇", "parent": COUNTY} for t in new])
+        self.load("assignments", [{"subject_id": t, "kind": "leader_town", "cadre": "C-0000%d" % (1 + k % 3),
+                                   "from": "2018-03-01"} for k, t in enumerate(new)])
+        zone = towns[-1]
+        mine = {"kind": "leader_town", "cadre": "C-0000%d" % (1 + new.index(zone) % 3), "from": "2018-03-01"}
         self.day("2019-06-20")
-        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 2, "den": 2, "ok": True})
-        self.send("assign.set", TOWN, CO, {"kind": "leader_town", "cadre": "C-00003", "from": "2018-03-01",
-                                           "to": "2019-06-10"}, at="2019-06-09")
-        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 1, "den": 2, "ok": False})
-        self.assertEqual(self.status(TOWN)["board"]["leaders"], {"num": 0, "den": 1, "ok": False})
-        self.send("assign.set", TOWN, CO, {"kind": "leader_town", "cadre": "C-00002", "from": "2019-06-15"},
-                  at="2019-06-15")
-        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 2, "den": 2, "ok": True})
+        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 16, "den": 16, "ok": True})
+        self.send("assign.set", zone, CO, {**mine, "to": "2019-06-10"}, at="2019-06-09")
+        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 15, "den": 16, "ok": False})
+        self.assertEqual(self.status(zone)["board"]["leaders"], {"num": 0, "den": 1, "ok": False})
+        self.assertEqual(self.status(TOWN)["board"]["leaders"], {"num": 1, "den": 1, "ok": True})
+        # two leaders of one town are none of another
+        self.send("assign.set", TOWN, CO, {**mine, "from": "2019-06-15"}, at="2019-06-15")
+        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 15, "den": 16, "ok": False})
+        self.send("assign.set", zone, CO, {**mine, "from": "2019-06-15"}, at="2019-06-15")
+        self.assertEqual(self.status(COUNTY)["board"]["leaders"], {"num": 16, "den": 16, "ok": True})
 
     def test_leads_are_followed_to_the_end(self):
         """Accepted in three days, answered in twenty; nobody but the inspectors and the county hears of it."""
