@@ -31,9 +31,9 @@ asked AS MATERIALIZED (
       FROM village v CROSS JOIN stored_record r
         ON r.subject = v.subject AND r.form = 'survey.opinion'
      WHERE NOT EXISTS (
-       SELECT 1 FROM assignment a
-        WHERE a.target = unsealed(r.body) ->> '$.data.hh' AND a.kind = 'cadre_household'
-          AND a.cadre = r.author AND hlc_day(r.hlc) BETWEEN a.from_day AND a.to_day)) WHERE k = 1),
+       SELECT 1 FROM assignment h
+        WHERE h.target = unsealed(r.body) ->> '$.data.hh' AND h.kind = 'cadre_household'
+          AND h.cadre = r.author AND hlc_day(r.hlc) BETWEEN h.from_day AND h.to_day)) WHERE k = 1),
 scored(name, path) AS (VALUES
   ('opinion.help', '$.help'), ('opinion.effect', '$.effect'), ('opinion.exit_fair', '$.exit_fair'),
   ('opinion.env', '$.env'), ('opinion.water', '$.water')),
