@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define START_MS_MAX 10000
+#define START_MS_MAX 60000 /* a large store takes a while to be read */
 #define STOP_MS_MAX 10000
 #define PROBE_MS 20
 #define STEADY_US 2000000
