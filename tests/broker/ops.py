@@ -85,8 +85,8 @@ class Line:
     def __init__(self, to):
         self.to = to
         self.swallow = False
-        self.listener = self._listen(0)
-        self.port = self.listener.getsockname()[1]
+        self.port = zf.free_port()
+        self.listener = self._listen(self.port)
         self.lock = threading.Lock()
         self.sockets = set()
         self.serve()
@@ -225,15 +225,17 @@ def parse(payload):
 def kill_broker(county):
     """kill -9 of the private broker; what it had saved is lost, too."""
     folder = os.path.join(county.data, "broker")
-    store = os.path.join(folder, "mosquitto.db")
     county.process.send_signal(signal.SIGSTOP)  # it would start the next one before the store is gone
-    zf._kill_broker(county.data)
-    with open(os.path.join(folder, "mosquitto.pid")) as f:
-        pid = int(f.read())
-    until(lambda: zombie(pid), "the broker has ended")
-    if os.path.exists(store):
-        os.unlink(store)
-    county.process.send_signal(signal.SIGCONT)
+    try:
+        zf._kill_broker(county.data)
+        with open(os.path.join(folder, "mosquitto.pid")) as f:
+            pid = int(f.read())
+        until(lambda: zombie(pid), "the broker has ended")
+        for name in ("mosquitto.db", "mosquitto.db.new"):
+            if os.path.exists(os.path.join(folder, name)):
+                os.unlink(os.path.join(folder, name))
+    finally:
+        county.process.send_signal(signal.SIGCONT)
 
 
 def zombie(pid):

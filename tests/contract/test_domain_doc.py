@@ -40,7 +40,7 @@ class WorkedExample(unittest.TestCase):
                 script += "cat %s'%s' <<'END-OF-FILE'\n%sEND-OF-FILE\n" % (add, path, text)
                 files.add(name)
             elif language == "sh":
-                script += "echo '<<<%d>>>'\n%s\n" % (i, text)
+                script += "echo '<<<%d>>>'\n%s\n" % (i, zf.patient(text))
         self.assertEqual(files, set(PLACES))
         script += "echo '<<<end>>>'\n"
         env = dict(os.environ, ZF=county, SCHEMA=zf.SCHEMA, PORT=str(zf.free_port()), LC_ALL="C.UTF-8",

@@ -45,7 +45,7 @@ class WalkThrough(unittest.TestCase):
         steps = blocks()
         # set -e and pipefail as a careful reader's eyes; the README itself needs neither
         script = "set -eo pipefail\n" + "".join(
-            "echo '<<<%d>>>'\n%s\n" % (i, b) for i, b in enumerate(steps)) + "echo '<<<end>>>'\n"
+            "echo '<<<%d>>>'\n%s\n" % (i, zf.patient(b)) for i, b in enumerate(steps)) + "echo '<<<end>>>'\n"
         env = dict(os.environ, ZF=os.path.join(place, "county"), PORT=str(zf.free_port()),
                    LC_ALL="C.UTF-8")
         env.pop("ZOUFANG", None)

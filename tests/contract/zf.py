@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -87,18 +88,24 @@ def _cleanup():
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that _cleanup runs
 
 
+_taken = []
+
+
 def free_port():
     """A port N such that N + 1 is free too (WebSockets): below those that connections going out get, so that it
-    stays free while a server is started anew."""
-    for _ in range(100):
+    stays free while a server is started anew; no other test gets it (broker/support.h, too) until this process ends."""
+    for _ in range(1000):
         n = random.randrange(10000, 32000, 2)
+        mark = socket.socket(socket.AF_UNIX)
         with socket.socket() as a, socket.socket() as b:
             try:
                 a.bind(("127.0.0.1", n))
                 b.bind(("127.0.0.1", n + 1))
+                mark.bind("\0zoufang-test-port-%d" % n)
+                _taken.append(mark)
                 return n
             except OSError:
-                continue
+                mark.close()
     raise RuntimeError("no free pair of ports")
 
 
@@ -109,6 +116,12 @@ def command(*args, ok=True, **kw):
         raise AssertionError("zoufang %s: exit %d\n%s%s" % (" ".join(args), r.returncode,
                                                             r.stdout, r.stderr))
     return r
+
+
+def patient(script):
+    """The commands of a page with the patience of the tests: a reader waits ten seconds for an answer, which a busy
+    machine may need longer for."""
+    return re.sub(r"(?<= -W )\d+", "%d" % BOUND, script)
 
 
 _base = None

@@ -10,14 +10,13 @@ server takes the same records in peace: its digest must be the same.
 import json
 import os
 import random
-import signal
 import sqlite3
 import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "contract"))
-import zf  # noqa: E402
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "broker"))
+from ops import kill_broker, zf  # noqa: E402
 
 PHONES = 4
 AGAIN_S = 3  # a phone that heard nothing for so long sends again
@@ -176,7 +175,7 @@ def writer(author, households, chance):
 
 
 def database(county):
-    return sqlite3.connect("file:%s/zoufang.db?mode=ro" % county.data, uri=True)
+    return sqlite3.connect("file:%s/zoufang.db?mode=ro" % county.data, uri=True, timeout=zf.BOUND)
 
 
 def check_receipts(county, phones):
@@ -194,20 +193,6 @@ def kill_server(county, phones, chance):
     n = check_receipts(county, phones)
     county.serve()
     return n
-
-
-def kill_broker(county):
-    """The broker dies and forgets everything. The server stands still meanwhile, so that it cannot
-    start another before the file is gone."""
-    county.process.send_signal(signal.SIGSTOP)
-    try:
-        zf._kill_broker(county.data)
-        folder = os.path.join(county.data, "broker")
-        for name in os.listdir(folder):
-            if name.endswith(".db") or name.endswith(".db.new"):
-                os.unlink(os.path.join(folder, name))
-    finally:
-        county.process.send_signal(signal.SIGCONT)
 
 
 def finish(phones, counter):
