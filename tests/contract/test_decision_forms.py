@@ -1,6 +1,7 @@
 """Forms: asked once (row 39), leads (row 40), covert work (row 43), and what a form asks of one record when two say it."""
 import json
 
+import zf
 from scenario import CO, CT, DI, HL, HOUSE, PHOTO, PHOTO2, SI_HOUSING, TW, UN, VILLAGE, VO, VT, Scenario, main
 
 VISITOR = {"unannounced": True, "unaccompanied": True, "own_travel": True, "own_lodging": True, "own_meals": True,
@@ -10,6 +11,13 @@ VISITOR = {"unannounced": True, "unaccompanied": True, "own_travel": True, "own_
 class Forms(Scenario):
     def facts(self, by, at, **facts):
         self.send("hh.facts", HOUSE, by, {"set": facts, "reason": "核实"}, at=at)
+
+    def heard(self, watch, req):
+        """Waits until `watch` has heard everything that was published so far."""
+        self.settle()
+        self.until_sent()
+        watch.publish("up/%s/pull" % watch.username, '{"v":1,"req":"%s","cursor":null,"kinds":["finding"]}' % req)
+        watch.until(lambda t: t.get("down/%s/changes" % watch.username, {}).get("req") == req, req)
 
     def test_39_asked_once(self):
         """What a check found stands in the facts, of which every other form begins; persons are asked on purpose."""
@@ -37,8 +45,15 @@ class Forms(Scenario):
     def test_40_leads_are_for_discipline(self):
         self.day("2019-07-20")
         village = [(VO, "village"), (HL, "helper"), (UN, "unit"), (TW, "township"), (CO, "office")]
-        before = {by: set(self.sees(by)) for by, _ in village}
+        copies = {by: zf.Copy() for by, _ in village}
+        self.settle()
+        for by, _ in village:
+            self.phone(by).sync(copies[by])
+        before = {by: set(copies[by].items) for by, _ in village}
         figures = self.status(), self.status("340825000000")
+        live = self.county.watch(self.county.device(VO), "village/#", "down/+/changes")
+        self.heard(live, "begin")
+        first = len(live.log)
         lead = self.send("lead.report", VILLAGE, VT, {"channel": "visit", "cat": "funds", "text": "示例线索", "named": False,
                                                       "target_unit": "U-T104"}, at="2019-06-13")
         self.assertRegex(self.receipt["code"], "^[0-9A-Z]{4}-[0-9A-Z]{4}$")
@@ -49,10 +64,15 @@ class Forms(Scenario):
         self.assertTask(question, "closed 2019-06-20 2019-06-27 2019-06-25")
         self.assertTask("T-L1-%s-accept-1" % lead, "closed 2019-06-13 2019-06-16 2019-06-20")
         self.assertTask("T-L1-%s-reply-1" % lead, "open 2019-06-13 2019-07-03")
+        self.settle()
         for by, who in village:
             with self.subTest(who=who):
-                self.assertEqual({k for k in set(self.sees(by)) - before[by] if k[0] != "receipt"}, set())
+                self.phone(by).sync(copies[by])
+                self.assertEqual({k for k in set(copies[by].items) - before[by] if k[0] != "receipt"}, set())
         self.assertEqual([i for k, i in self.sees(DI, "task") if lead in i and "T-Q1" in i], [question])
+        self.heard(live, "end")
+        self.assertEqual([t for t, _, _ in live.log[first:] if "/tasks/" in t], [], "heard in the village meanwhile")
+        self.assertEqual([t for t, p, _ in live.log if lead in t or lead.encode() in p], [])
         told = self.query("SELECT topic FROM retained WHERE topic GLOB ? OR CAST(payload AS TEXT) GLOB ?",
                           "*%s*" % lead, "*%s*" % lead)
         self.assertEqual(told, [])

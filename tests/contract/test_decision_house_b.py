@@ -334,7 +334,12 @@ class Houses(HouseScenario):
         self.param("stop.demolish", "2019-08-31")
         self.day("2019-11-02")
         self.assertTask(again, "open 2019-07-01 2019-08-31")
-        self.assertEqual(self.task(again)["escalated"], "discipline")
+        task = self.task(again)
+        self.assertEqual((task["escalated"], task["priority"], task.get("unattainable", False)), ("discipline", 3, False))
+        # found after the stop
+        self.param("stop.demolish", "2019-06-30")
+        task = self.task(again)
+        self.assertEqual((task["due"], task["unattainable"], task["priority"]), ("2019-07-01", True, 3))
 
     def test_demolished_is_not_lived_in(self):
         self.day("2019-06-12")

@@ -137,6 +137,7 @@ class Findings(Process):
         fid = loop[0]["id"]
         self.publish(loop[:1])
         self.assertTask("T-F1-%s-1" % fid, "open 2019-07-01 2019-07-08")
+        self.assertEqual(self.task("T-F1-%s-1" % fid)["verifier"]["role"], "CO", "covert")
         self.publish(loop[1:2])
         self.assertTask("T-F1-%s-1" % fid, "reported 2019-07-01 2019-07-08")
         self.assertTask("T-F2-%s-1" % fid, "open 2019-07-02 2019-07-07")
@@ -175,6 +176,7 @@ class Findings(Process):
         self.send("finding.report", VILLAGE, CT, bad, expect="held")
         self.assertIn("covert_conduct", [e.get("name") for e in self.receipt["errors"]])
         self.assertTask("T-Z1-%s-covert-2019-07" % COUNTY, "open 2019-07-01 2019-07-31")
+        self.assertEqual(self.task("T-Z1-%s-covert-2019-07" % COUNTY)["verifier"]["role"], "CO")
         self.send("finding.report", VILLAGE, CT, finding("covert"), at="2019-07-10")
         self.assertTask("T-Z1-%s-covert-2019-07" % COUNTY, "closed 2019-07-01 2019-07-31 2019-07-10")
         for by in (VO, TW, HL):
@@ -189,7 +191,8 @@ class Findings(Process):
         self.check(fid, "2019-07-20", CT, "relapse", "lookback")
         self.assertEqual(self.finding_of(fid)["state"], "reopened")
         self.assertTask("T-F4-%s-1" % fid, "reopened 2019-07-20 2019-07-27")
-        self.assertEqual(self.task("T-F4-%s-1" % fid)["priority"], 1)
+        task = self.task("T-F4-%s-1" % fid)
+        self.assertEqual((task["priority"], task["verifier"]["role"]), (1, "TW"))
         self.assertIndicator("find.reopened", 1, 1)
         self.rectify(fid, "2019-07-22", UN)
         self.check(fid, "2019-07-23")
@@ -249,8 +252,10 @@ class Patrols(Process):
         self.assertTask(tid, "open 2019-07-06 2019-07-26")
         self.assertTask("T-Z2-%s-1" % TOWN, "open 2019-07-06 2019-07-26")
         self.assertIn(("task", tid), self.sees(CO, "task"))
-        for by in (CT, VO, VT, TW, HL, DI, SE):
+        self.assertEqual(self.task(tid)["verifier"]["role"], "CO")
+        for by in (CT, VO, VT, TW, HL, DI, SE, UN, SI_WATER):
             self.assertNotIn(("task", tid), self.sees(by, "task"), by)
+        self.assertEqual(self.query("SELECT topic FROM retained WHERE topic GLOB '*T-Z2*'"), [])
         self.assertIndicator("find.found", 5, 5)
         # one is closed, and found again: no second task while the first runs
         self.rectify(one, "2019-07-07", UN)
@@ -260,11 +265,14 @@ class Patrols(Process):
         # what the patrol found ends it; five anew ask for the next
         self.report(by=CO, source="patrol", severity="low", at="2019-07-10")
         self.assertTask(tid, "closed 2019-07-06 2019-07-26 2019-07-10")
+        self.assertTask("T-Z2-%s-1" % TOWN, "closed 2019-07-06 2019-07-26 2019-07-10")
         self.rectify(one, "2019-07-11", UN)
         self.check(one, "2019-07-12")
-        self.assertTask("T-Z2-%s-2" % VILLAGE, "")
+        for place in (VILLAGE, TOWN):
+            self.assertTask("T-Z2-%s-2" % place, "")
         self.report(severity="high", at="2019-07-13")
-        self.assertTask("T-Z2-%s-2" % VILLAGE, "open 2019-07-13 2019-08-02")
+        for place in (VILLAGE, TOWN):
+            self.assertTask("T-Z2-%s-2" % place, "open 2019-07-13 2019-08-02")
 
     def test_most_overdue_two_months_running(self):
         """The village alone with the most tasks overdue at the end of June and of July; June alone is not enough."""
@@ -313,6 +321,11 @@ class Projects(Process):
         self.assertTask("T-P1-%s-notice-1" % PROJECT, "open 2019-06-06 2019-06-16")
         self.assertIndicator("project.approved", 1, 0)
         self.assertIndicator("project.yuan", 90000, 0, COUNTY)
+        self.step("noticed", CO, "2019-06-08", notice_to="2019-06-18")
+        self.assertTask("T-P1-%s-notice-1" % PROJECT, "closed 2019-06-06 2019-06-16 2019-06-08")
+        self.assertEqual(self.project()["state"], "noticed")
+        self.assertEqual({self.task("T-P1-%s-%s-1" % (PROJECT, part))["verifier"]["role"]
+                          for part in ("review", "approve", "notice")}, {"CO"})
 
     def test_sent_back_and_from_elsewhere(self):
         """Declared again, the next cycle begins; a step by another township has no effect; roads ask for no water."""
@@ -371,6 +384,7 @@ class Projects(Process):
         self.step("accepted", CO, "2019-06-20")
         tid = "T-W2-%s-p20190001-1" % OTHER
         self.assertTask(tid, "open 2019-06-20 2019-07-20")
+        self.assertEqual(self.task(tid)["verifier"]["role"], "SI")
         self.publish([self.record("inspect.water", h, SI_WATER, water(), at="2019-07-01") for h in homes[:-1]])
         self.assertTask(tid, "open 2019-06-20 2019-07-20")
         self.send("inspect.water", homes[-1], SI_WATER, water(), at="2019-07-03")
@@ -393,7 +407,8 @@ class Lists(Process):
         self.assertTask(tid, "open 2019-07-02 2019-07-31")
         self.assertEqual(self.task(tid)["carried"], 1)
         self.assertEqual(self.task(tid)["escalated"], "township")
-        self.assertEqual(self.task(tid)["assignee"], {"role": "VO", "cadre": VO})
+        self.assertEqual((self.task(tid)["assignee"], self.task(tid)["verifier"]["role"]),
+                         ({"role": "VO", "cadre": VO}, "TW"))
         self.send("task.update", tid, VO, {"state": "accepted"}, at="2019-07-03")
         self.assertTask(tid, "accepted 2019-07-02 2019-07-31")
         self.send("task.update", tid, VT, {"state": "reported", "reply": oid}, at="2019-07-04")  # not his
@@ -491,6 +506,7 @@ class Answerable(Process):
         accept, reply = "T-L1-%s-accept-1" % lead, "T-L1-%s-reply-1" % lead
         self.assertTask(accept, "open 2019-06-01 2019-06-04")
         self.assertTask(reply, "open 2019-06-01 2019-06-21")
+        self.assertEqual([self.task(t)["verifier"]["role"] for t in (accept, reply)], ["CO", "CO"])
         self.send("lead.step", lead, DI, {"step": "accepted", "date": "2019-06-03"}, at="2019-06-03")
         self.assertTask(accept, "closed 2019-06-01 2019-06-04 2019-06-03")
         self.send("lead.step", lead, DI, {"step": "true", "date": "2019-06-10"}, at="2019-06-10")

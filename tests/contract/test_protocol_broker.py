@@ -36,8 +36,8 @@ class Access(ContractCase):
         other = zf.Client(self.county.port, creds["username"], creds["password"],
                           client_id=self.vo.device)
         other.close()
-        self.assertEqual([s for s in self.vo.state.items if s[0] == "down"], [])
         self.fence(self.vo)
+        self.assertEqual([s for s in self.vo.state.items if s[0] == "down"], [])
 
     def test_a_device_publishes_below_its_own_up_only(self):
         reader = self.county.connect(self.county.device("C-00001"), listen=False)

@@ -619,7 +619,7 @@ class Privacy(ContractCase):
         watch.until(lambda t: any(("T-H2-" + h) in x for x in t), "T-H2")
         watch.until(lambda t: any(("T-Q1-" + h) in x for x in t), "T-Q1")
         vo.see(Copy(), lambda c: [t for t in c.of("task") if t.startswith("T-F1-")], "T-F1", ["task"])
-        screen.until(lambda t: True, "anything")
+        screen.until(lambda t: "status" in t, "the county's figures")
         county.stop()
 
         names = [n for n, in county.query(
