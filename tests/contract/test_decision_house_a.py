@@ -243,6 +243,7 @@ class Visits(HouseScenario):
         self.assertEqual(self.tasks("T-V1-%s-*" % care), {})
         self.send("person.facts", person, VO, {"op": "edit", "set": {"care": ["elder"]}}, at="2019-06-10")
         june, july = ["T-V1-%s-2019-06" % h for h in (care, poor)], ["T-V1-%s-2019-07" % h for h in (care, poor)]
+        self.assertEqual(self.task(june[1])["verifier"]["role"], "VO")
         # by telephone, nobody met, too short: no visit; of the right kind: one
         self.send("visit.household", poor, VO, by_phone("2019-06-12"), at="2019-06-12")
         self.nobody_met(poor, "2019-06-13")
@@ -428,6 +429,7 @@ class Rules(HouseScenario):
         self.assertTask("T-Q1-%s-medical-1" % HOUSE, "open 2019-06-01 2019-06-08")
         self.send("check.medical", HOUSE, VO, medical(people, people[3]), at="2019-06-03")
         self.assertEqual(self.tasks("T-M1-%s-*" % HOUSE), {one: "open 2019-06-03 2019-06-18"})
+        self.assertEqual(self.task(one)["verifier"]["role"], "SI")
         self.assertTask("T-Q1-%s-medical-1" % HOUSE, "closed 2019-06-01 2019-06-08 2019-06-03")
         self.assertEqual(self.checks(HOUSE)["medical"], "gap")
         self.assertEqual((self.task(one)["priority"], self.task(one)["assignee"]["role"]), (2, "VO"))

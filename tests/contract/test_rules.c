@@ -756,19 +756,19 @@ static void play_from(size_t first) {
         play(&cases[i]);
 }
 
-Test(rules, cases, .timeout = 600) {
+Test(rules, cases, .timeout = 1400) {
     play_from(0);
 }
 
-Test(rules, cases_2, .timeout = 600) {
+Test(rules, cases_2, .timeout = 1400) {
     play_from(1);
 }
 
-Test(rules, cases_3, .timeout = 600) {
+Test(rules, cases_3, .timeout = 1400) {
     play_from(2);
 }
 
-Test(rules, cases_4, .timeout = 600) {
+Test(rules, cases_4, .timeout = 1400) {
     play_from(3);
 }
 
