@@ -16,7 +16,7 @@ WITH n AS MATERIALIZED (
     max(iif(i.name = 'house.demolish_left', i.den, 0)) AS standing_listed,
     max(iif(i.name = 'water.left', i.num, 0)) AS water_left,
     max(iif(i.name = 'water.left', i.den, NULL)) AS baseline,
-    max(i.name = 'water.seen') AS tested,
+    max(i.name = 'water.said') AS tested,
     max(iif(i.name = 'water.assessed', i.num, 0)) AS assessed,
     max(iif(i.name = 'water.assessed', i.den, 0)) AS households,
     max(iif(i.name = 'water.safe', i.num, 0)) AS safe,
@@ -26,7 +26,7 @@ WITH n AS MATERIALIZED (
     max(iif(i.name = 'env', i.den, 0)) AS clean_seen
     FROM changed c LEFT JOIN indicator i ON i.place = c.subject
      AND i.name IN ('house.inspected', 'house.left', 'house.cover', 'groups.open', 'house.unattainable',
-                    'house.demolish_unattainable', 'house.demolish_left', 'water.left', 'water.seen',
+                    'house.demolish_unattainable', 'house.demolish_left', 'water.left', 'water.said',
                     'water.assessed', 'water.safe', 'reloc', 'env')
    GROUP BY c.subject),
 campaign AS MATERIALIZED (

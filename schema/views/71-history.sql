@@ -14,4 +14,4 @@ SELECT c.subject, 'history' AS name, s.place, NULL AS num, NULL AS den, json_obj
                       WHERE m.subject = c.subject AND m.view = 'members')) AS doc
   FROM changed c CROSS JOIN ledger s ON s.subject = c.subject AND s.view = 'status'
  WHERE NOT (mentions(s.doc, '"status":"none"') AND mentions(s.doc, '"turns":null'))
-    OR EXISTS (SELECT 1 FROM record r WHERE r.subject = c.subject AND r.form = 'hh.facts' LIMIT 1 OFFSET 1)
+    OR EXISTS (SELECT 1 FROM stored_record r WHERE r.subject = c.subject AND r.form = 'hh.facts' LIMIT 1 OFFSET 1)

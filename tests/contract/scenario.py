@@ -79,7 +79,7 @@ def base(kind):
         return zf.base_county()
     if kind not in _bases:
         _bases[kind] = os.path.join(zf.tempdir("base"), "county")
-        zf.command("init", "--data", _bases[kind], *(["--sample"] if kind == "full" else []))
+        zf.command("init", "--data", _bases[kind], "--clock", Scenario.LOADED, *(["--sample"] if kind == "full" else []))
     return _bases[kind]
 
 

@@ -61,7 +61,7 @@ def smallest():
     """Makes that county, once a process; its name as a base."""
     if "process" not in scenario._bases:
         data = os.path.join(zf.tempdir("base"), "county")
-        zf.command("init", "--data", data)
+        zf.command("init", "--data", data, "--clock", "2019-03-01T08:00:00+08:00")
         for kind, (columns, rows) in TABLES.items():
             path = data + "-rows.csv"
             with open(path, "w", newline="", encoding="utf-8") as f:
@@ -204,7 +204,7 @@ class Findings(Process):
         """Who may verify is judged by what the register said of him then: for a finding, and for water."""
         self.home()
         self.LOADED = "2019-07-10T08:00:00+08:00"
-        self.load("cadres", [{"cadre_id": SI_WATER, "role": "TW"}, {"cadre_id": TW, "role": "SI"}])
+        self.load("cadres", [{"cadre_id": SI_WATER, "role": "TW"}, {"cadre_id": TW, "role": "CT"}])
         self.day("2019-07-31")
         self.send("inspect.water", HOUSE, VO, water(90), at="2019-06-05")
         self.send("inspect.water", HOUSE, SI_WATER, water(), at="2019-06-20")
