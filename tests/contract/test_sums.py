@@ -155,6 +155,12 @@ class Sums(unittest.TestCase):
         return forms() - {f for f, in self.county.query(
             "SELECT DISTINCT form FROM record WHERE outcome = 1 AND author <> 'zoufang'")}
 
+    def silent(self):
+        """Figures of the county that never were anything but zero, and may not be."""
+        self.settle()
+        told = {name for (place, name), v in self.look()[1]["county"].items() if any(v)}
+        return [n for n in sorted(indicators() - told) if not MAY_BE_ZERO.fullmatch(n)]
+
     def test_a_month_of_all_forms(self):
         seed = 1
         for day in DAYS:
@@ -162,7 +168,7 @@ class Sums(unittest.TestCase):
             self.settle()
             self.write(seed)
             seed += 1
-            while day == DAYS[-1] and self.missing() and seed < len(DAYS) + ROUNDS:
+            while day == DAYS[-1] and (self.missing() or self.silent()) and seed < len(DAYS) + ROUNDS:
                 self.write(seed)
                 seed += 1
             _, levels = self.look()
@@ -171,9 +177,7 @@ class Sums(unittest.TestCase):
             if day != DAYS[-1]:
                 self.county.stop()
         self.assertEqual(self.missing(), set(), "no phone wrote these")
-        told = {name for (place, name), v in levels["county"].items() if any(v)}
-        self.assertEqual([n for n in sorted(indicators() - told) if not MAY_BE_ZERO.fullmatch(n)], [],
-                         "nothing was ever counted")
+        self.assertEqual(self.silent(), [], "nothing was ever counted")
         self.county.rebuild_check()
 
 
