@@ -10,11 +10,11 @@
 
 #define TICK_MS 100
 #define DECODE_MESSAGES_MAX 16 /* handed on at once */
-/* Derivation gets the time that records leave: a full slice when nothing waits, a short one after
- * each commit, and while messages wait in numbers one only so often. */
+/* Derivation gets the time that records leave: a full slice when nothing waits, a short one for at
+ * most a third of the time while records come, and while they wait in numbers one only so often.
+ * Shorter ones would cost as much: it is the files that cost, each once a slice. */
 #define FULL_MESSAGES 64
-#define DERIVE_SUBJECTS_BUSY 16
-#define DERIVE_SUBJECTS_FULL 64
+#define DERIVE_SUBJECTS_SHORT 128
 #define DERIVE_PAUSE_FULL_US 1000000
 #define RETRY_AFTER_FAILURE_MS 1000
 #define TRIES_AT_END 5 /* failed commits, once the engine is to stop */
@@ -124,25 +124,31 @@ void engine_commit(struct engine *g, struct intake_item *items) {
 enum load { IDLE, BUSY, FULL };
 
 static void derive_slice(struct engine *g, enum load load) {
-    static const size_t subjects[] = {DERIVE_SLICE_MAX, DERIVE_SUBJECTS_BUSY, DERIVE_SUBJECTS_FULL};
     struct err e = {0};
     int64_t started = now_us(g);
-    if (!g->derive_more || (load == FULL && started - g->last_derive_us < DERIVE_PAUSE_FULL_US))
+    int64_t pause_us = load == IDLE   ? 0
+                       : load == BUSY ? 2 * g->derive_took_us
+                                      : DERIVE_PAUSE_FULL_US;
+    if (!g->derive_more || started - g->last_derive_us < pause_us)
         return;
-    g->derive_failed = !derive_step(g->derive, subjects[load], &g->derive_more, &e);
+    g->derive_failed = !derive_step(
+        g->derive, load == IDLE ? DERIVE_SLICE_MAX : DERIVE_SUBJECTS_SHORT, &g->derive_more, &e);
     if (g->derive_failed) {
         log_line(LOG_ERROR, "derivation failed: %s", e.msg);
         g->derive_more = true;
     }
     g->outbox_more = true;
     g->last_derive_us = now_us(g);
+    g->derive_took_us = g->last_derive_us - started;
     metrics_add(g->options.metrics, METRIC_DERIVED, 1);
     metrics_observe(g->options.metrics, HISTOGRAM_DERIVE_US, g->last_derive_us - started);
 }
 
 /* By what waits, decoded or not, in these messages and behind them. */
 static enum load load_of(struct engine *g, const struct intake_item *items) {
-    return !items ? IDLE : intake_count(&g->intake) >= FULL_MESSAGES ? FULL : BUSY;
+    if (!items)
+        return IDLE;
+    return intake_count(&g->intake) >= FULL_MESSAGES || intake_half_full(&g->intake) ? FULL : BUSY;
 }
 
 /* One turn: commit what is there, then what can wait. */

@@ -34,7 +34,7 @@ struct engine {
     bool catalog_stale; /* not yet among the retained topics as it was loaded */
     bool access_stale;  /* the broker's rules do not say yet what devices may read */
     int64_t last_access_us;
-    int64_t last_derive_us, last_tick_us, last_metrics_us;
+    int64_t last_derive_us, derive_took_us, last_tick_us, last_metrics_us;
     char day[11];
     char bulletin_day[11];   /* the last one on which the bulletin was looked at */
     char bulletin_month[8];  /* the one that bulletin_thread makes, "" = none */

@@ -293,7 +293,7 @@ static bool open_file(struct store *s, const char *path, enum store_mode mode, s
     if (mode != STORE_READ)
         store_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                       "PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728");
-    store_exec(s, "PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY;"
+    store_exec(s, "PRAGMA cache_size = -12000; PRAGMA temp_store = MEMORY;"
                   "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF");
     migrate(s, path, mode);
     return store_take_error(s, e);
