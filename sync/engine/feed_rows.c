@@ -13,8 +13,7 @@
 #define CLASS_OPEN 1         /* up to here everybody in scope sees the row */
 #define PLACE_SUMS_MAX 32768 /* some 200 places × 3 sources × what readers differ in */
 #define SUM_KEY_SIZE_MAX (1024u * 1024)
-#define CLASS_COVERT                                                                               \
-    5 /* only its audience (of a record its author), the covert team and the county */
+#define CLASS_COVERT 5 /* only its audience (a record's author), the covert team, the county */
 #define CLASS_LEAD 6   /* only who sees leads */
 #define CLASS_PATROL 7 /* only who sees covert work and reviews: the county, no audience */
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKASIDE_SIZE 1200 /* SQLite's own; */
+#define LOOKASIDE_SIZE 1200 /* bytes, as SQLite has it */
 #define LOOKASIDE_SLOTS 400 /* more of them: most of what a statement asks for is small */
 #define MIGRATION_COUNT 1   /* files in schema/migrations */
 
