@@ -2,16 +2,32 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
+#include <pthread.h>
 #include <stdlib.h>
 
+/* Looked up once: SHA256() and EVP_sha256() do so at each call, which costs more than the hash. */
+static const EVP_MD *algorithm;
+
+static void fetch(void) {
+    algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!algorithm)
+        abort();
+}
+
+static const EVP_MD *sha256_algorithm(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fetch);
+    return algorithm;
+}
+
 void sha256(const void *data, size_t size, unsigned char out[SHA256_SIZE]) {
-    SHA256(data, size, out);
+    if (!EVP_Digest(data, size, out, NULL, sha256_algorithm(), NULL))
+        abort();
 }
 
 void hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
                  unsigned char out[SHA256_SIZE]) {
-    if (!HMAC(EVP_sha256(), key, (int)key_size, data, size, out, NULL))
+    if (!HMAC(sha256_algorithm(), key, (int)key_size, data, size, out, NULL))
         abort();
 }
 
@@ -26,7 +42,7 @@ void hex_encode(const unsigned char *data, size_t size, char *out) {
 
 struct sha256_ctx *sha256_ctx_create(void) {
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    if (!c || !EVP_DigestInit_ex(c, EVP_sha256(), NULL))
+    if (!c || !EVP_DigestInit_ex(c, sha256_algorithm(), NULL))
         abort();
     return (struct sha256_ctx *)c;
 }

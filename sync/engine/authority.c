@@ -301,10 +301,7 @@ static void judge_role(const struct cadre *c, const struct claim *k, struct prob
 static bool place_known(struct authority *a, const char *place) {
     if (strmap_get(&a->places, place))
         return true;
-    sqlite3_stmt *q = store_query(a->store, "division_known");
-    q_text(q, 1, place);
-    bool known = q_row(a->store, q);
-    q_end(q);
+    bool known = store_knows(a->store, "division", place);
     if (known)
         strmap_set(&a->places, place, a);
     return known;

@@ -111,17 +111,25 @@ static bool load_catalog(struct core *c, struct err *e) {
     return true;
 }
 
+static void borrow_catalog(struct core *c) {
+    c->catalog = c->lender->catalog;
+    c->form_masks = c->lender->form_masks;
+    c->lead_roles = c->lender->lead_roles;
+}
+
 static void set_meta_text(struct core *c, const char *name, char *out, size_t size) {
     snprintf(out, size, "%s", store_meta(c->store, name));
 }
 
 static struct core *open_core(struct core *c, struct err *e) {
+    if (c->lender)
+        borrow_catalog(c);
     set_meta_text(c, "county", c->county, sizeof c->county);
     set_meta_text(c, "epoch", c->epoch, sizeof c->epoch);
     set_meta_text(c, "receipt_key", c->receipt_key, sizeof c->receipt_key);
     if (!topic_county_valid(c->county)) {
         err_set(e, ERR_INVALID, "the database has no county: was `zoufang init` cut short?");
-    } else if (load_catalog(c, e)) {
+    } else if (c->lender || load_catalog(c, e)) {
         c->authority = authority_create(c->store, c->county, c->catalog);
         return c;
     }
@@ -154,6 +162,15 @@ struct core *core_open(const char *dir, const char *schema_dir, const struct clo
                        const struct rng *rng, struct err *e) {
     struct core *c = make(dir, schema_dir, STORE_EXISTING, clock, rng, e);
     return c ? open_core(c, e) : NULL;
+}
+
+struct core *core_open_beside(const struct core *lender, const char *dir, struct err *e) {
+    struct core *c =
+        make(dir, lender->schema_dir, STORE_EXISTING, lender->clock, lender->rng, e);
+    if (!c)
+        return NULL;
+    c->lender = lender;
+    return open_core(c, e);
 }
 
 struct core *core_create(const char *dir, const char *schema_dir, const char *county,
@@ -189,17 +206,21 @@ void core_close(struct core *c) {
     if (!c)
         return;
     authority_destroy(c->authority);
-    form_run_destroy(c->form_run);
-    form_catalog_destroy(c->catalog);
+    if (!c->lender) {
+        form_run_destroy(c->form_run);
+        form_catalog_destroy(c->catalog);
+        free(c->form_masks);
+    }
     strmap_clear(&c->places, NULL);
     strmap_clear(&c->mentioned, NULL);
-    free(c->form_masks);
     store_close(c->store);
     free(c);
 }
 
 bool core_reload(struct core *c, struct err *e) {
-    if (!load_catalog(c, e))
+    if (c->lender)
+        borrow_catalog(c);
+    else if (!load_catalog(c, e))
         return false;
     authority_destroy(c->authority);
     c->authority = authority_create(c->store, c->county, c->catalog);

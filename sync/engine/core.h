@@ -10,6 +10,7 @@
 #include "strmap.h"
 
 struct core {
+    const struct core *lender; /* whose forms these are, NULL: its own */
     struct store *store;
     const struct clock *clock;
     const struct rng *rng;
@@ -36,6 +37,10 @@ struct core *core_open(const char *dir, const char *schema_dir, const struct clo
                        const struct rng *rng, struct err *e);
 struct core *core_create(const char *dir, const char *schema_dir, const char *county,
                          const struct clock *clock, const struct rng *rng, struct err *e);
+/* A core for another thread, which only reads: a connection of its own to the county in `dir`, and
+ * the forms of `lender`, which lives longer. It has no form_run. When the lender was reloaded,
+ * core_reload before it is used again. */
+struct core *core_open_beside(const struct core *lender, const char *dir, struct err *e);
 void core_close(struct core *c);
 
 /* Transactions of the core: store_begin and store_commit, with what the engine keeps beside. If

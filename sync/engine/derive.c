@@ -342,7 +342,7 @@ bool derive_run(struct derive *d, derive_progress *progress, void *ctx, struct e
     size_t total = (size_t)derive_ask(d, "dirty_count");
     bool more = total > 0;
     while (more) {
-        if (!derive_step(d, 4 * DERIVE_SLICE_MAX, &more, e))
+        if (!derive_step(d, DERIVE_SLICE_MAX, &more, e))
             return false;
         size_t left = (size_t)derive_ask(d, "dirty_count");
         if (progress)
@@ -386,11 +386,11 @@ bool derive_check(struct derive *d, FILE *report, bool *ret_same, struct err *e)
     int64_t forms = unmarked(d);
     if (forms)
         mark_every(d, forms, false, e);
-    while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
+    while (!store_failed(d->store) && derive_slice(d, DERIVE_SLICE_MAX) > 0)
         ;
     derive_script(d, "check_keep");
     mark_every(d, (int64_t)1 << DERIVE_ALL_FORMS_BIT, false, e);
-    while (!store_failed(d->store) && derive_slice(d, 4 * DERIVE_SLICE_MAX) > 0)
+    while (!store_failed(d->store) && derive_slice(d, DERIVE_SLICE_MAX) > 0)
         ;
     *ret_same = !store_failed(d->store) && report_differences(d, report);
     store_rollback(d->store);

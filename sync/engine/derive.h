@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define DERIVE_SLICE_MAX 256    /* subjects that a caller should ask of one step */
+#define DERIVE_SLICE_MAX 128    /* subjects that a caller should ask of one step */
 #define DERIVE_FILES_MAX 160    /* rules, views and status files together */
 #define DERIVE_ALL_FORMS_BIT 62 /* in dirty.forms: ask every file */
 

@@ -10,11 +10,9 @@
 
 #define TICK_MS 100
 #define DECODE_MESSAGES_MAX 16 /* handed on at once */
-/* Derivation gets the time that records leave: a full slice when nothing waits, a short one for at
- * most a third of the time while records come, and while they wait in numbers one only so often.
- * Shorter ones would cost as much: it is the files that cost, each once a slice. */
+/* Derivation gets the time that records leave: all when nothing waits, at most a third while records
+ * come, and while they wait in numbers one slice only so often. */
 #define FULL_MESSAGES 64
-#define DERIVE_SUBJECTS_SHORT 128
 #define DERIVE_PAUSE_FULL_US 1000000
 #define RETRY_AFTER_FAILURE_MS 1000
 #define TRIES_AT_END 5 /* failed commits, once the engine is to stop */
@@ -30,14 +28,14 @@ static void *decode_thread(void *arg) {
     struct intake_item *items;
     pthread_setname_np(pthread_self(), "decode");
     while ((items = intake_take_raw(&g->intake, DECODE_MESSAGES_MAX))) {
-        pthread_mutex_lock(&g->catalog_lock);
+        pthread_rwlock_rdlock(&g->catalog_lock);
         for (struct intake_item *i = items; i; i = i->next) {
             if (i->from.kind == TOPIC_RECORDS)
                 i->envelope = envelope_decode(g->core->catalog, g->decode_run, i->from.device,
                                               i->from.relay, i->payload, i->size);
         }
         intake_put_ready(&g->intake, items);
-        pthread_mutex_unlock(&g->catalog_lock);
+        pthread_rwlock_unlock(&g->catalog_lock);
     }
     return NULL;
 }
@@ -131,8 +129,7 @@ static void derive_slice(struct engine *g, enum load load) {
                                       : DERIVE_PAUSE_FULL_US;
     if (!g->derive_more || started - g->last_derive_us < pause_us)
         return;
-    g->derive_failed = !derive_step(
-        g->derive, load == IDLE ? DERIVE_SLICE_MAX : DERIVE_SUBJECTS_SHORT, &g->derive_more, &e);
+    g->derive_failed = !derive_step(g->derive, DERIVE_SLICE_MAX, &g->derive_more, &e);
     if (g->derive_failed) {
         log_line(LOG_ERROR, "derivation failed: %s", e.msg);
         g->derive_more = true;
@@ -295,6 +292,15 @@ static bool open_parts(struct engine *g, struct err *e) {
            engine_retain_catalog(g, e);
 }
 
+/* Under load the decode thread holds it nearly always: a reload must not wait for ever. */
+static void init_catalog_lock(pthread_rwlock_t *lock) {
+    pthread_rwlockattr_t writer_first;
+    pthread_rwlockattr_init(&writer_first);
+    pthread_rwlockattr_setkind_np(&writer_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(lock, &writer_first);
+    pthread_rwlockattr_destroy(&writer_first);
+}
+
 struct engine *engine_create(const struct engine_options *options, struct err *e) {
     struct engine *g = calloc(1, sizeof *g);
     if (!g) {
@@ -308,7 +314,7 @@ struct engine *engine_create(const struct engine_options *options, struct err *e
     intake_init(&g->intake);
     sender_init(&g->sender, options->metrics, wake, g);
     pthread_mutex_init(&g->lock, NULL);
-    pthread_mutex_init(&g->catalog_lock, NULL);
+    init_catalog_lock(&g->catalog_lock);
     uuid4_make(options->rng, g->boot);
     if (open_parts(g, e))
         return g;
@@ -377,6 +383,6 @@ void engine_destroy(struct engine *g) {
     sender_fini(&g->sender);
     core_close(g->core);
     pthread_mutex_destroy(&g->lock);
-    pthread_mutex_destroy(&g->catalog_lock);
+    pthread_rwlock_destroy(&g->catalog_lock);
     free(g);
 }

@@ -177,11 +177,9 @@ static bool swap_catalog(struct engine *g, struct err *e) {
     g->derive = derive;
     form_run_destroy(g->decode_run);
     g->decode_run = form_run_create(g->core->catalog, e);
-    pthread_mutex_lock(&g->lock);
-    g->pull_reload = true;
-    pthread_mutex_unlock(&g->lock);
     g->catalog_stale = true;
-    return g->decode_run && feed_reload(g->feed, e);
+    bool ok = g->decode_run && core_reload(g->pull_core, e);
+    return feed_reload(g->feed, e) && feed_reload(g->pull_feed, e) && ok;
 }
 
 /* What follows from files that were loaded anew; after a failure the next turn tries again. */
@@ -193,7 +191,7 @@ static void settle_files(struct engine *g) {
         log_line(LOG_ERROR, "what follows from the files loaded anew waits: %s", e.msg);
 }
 
-/* New forms, rules and views, all of them or none. The decode thread is kept out meanwhile. */
+/* New forms, rules and views, all of them or none. The threads that use forms are kept out meanwhile. */
 static void try_reload(struct engine *g) {
     struct err e = {0};
     pthread_mutex_lock(&g->lock);
@@ -202,7 +200,7 @@ static void try_reload(struct engine *g) {
     pthread_mutex_unlock(&g->lock);
     if (!wanted)
         return;
-    pthread_mutex_lock(&g->catalog_lock);
+    pthread_rwlock_wrlock(&g->catalog_lock);
     drain_ready(g);
     *g->bulletin_day = '\0';
     g->bulletin_due_us = 0;
@@ -210,8 +208,7 @@ static void try_reload(struct engine *g) {
         log_line(LOG_INFO, "forms, rules and views loaded anew");
     else
         log_line(LOG_ERROR, "reload refused, what was loaded before stays: %s", e.msg);
-    pthread_mutex_unlock(&g->catalog_lock);
-    intake_nudge_pull(&g->intake);
+    pthread_rwlock_unlock(&g->catalog_lock);
     g->derive_more = true;
 }
 

@@ -11,8 +11,7 @@
 #define PULL_CACHE_KIB 4000 /* of SQLite's page cache: pages come from the system's */
 
 bool engine_pull_open(struct engine *g, struct err *e) {
-    const struct engine_options *o = &g->options;
-    g->pull_core = core_open(o->dir, o->schema_dir, o->clock, o->rng, e);
+    g->pull_core = core_open_beside(g->core, g->options.dir, e);
     if (!g->pull_core)
         return false;
     char pragma[64];
@@ -78,37 +77,19 @@ static void answer_pull(struct engine *g, const struct intake_item *i) {
     buf_fini(&packed);
 }
 
-/* What the sync thread wrote since, and forms that were loaded anew. */
-static void catch_up(struct engine *g) {
-    struct err e = {0};
-    pthread_mutex_lock(&g->lock);
-    bool reload = g->pull_reload;
-    g->pull_reload = false;
-    pthread_mutex_unlock(&g->lock);
-    if (reload && (!core_reload(g->pull_core, &e) || !feed_reload(g->pull_feed, &e))) {
-        log_line(LOG_ERROR, "pulls go on with the old forms: %s", e.msg);
-        pthread_mutex_lock(&g->lock);
-        g->pull_reload = true; /* the next pull tries again */
-        pthread_mutex_unlock(&g->lock);
-    }
-    if (store_changed_elsewhere(g->pull_core->store))
-        authority_forget(g->pull_core->authority);
-}
-
 void *engine_pull_thread(void *arg) {
     struct engine *g = arg;
     struct intake_item *item;
     pthread_setname_np(pthread_self(), "pull");
-    while (intake_take_pull(&g->intake, &item)) {
-        if (!item) {
-            catch_up(g);
-            continue;
-        }
+    while ((item = intake_take_pull(&g->intake))) {
         /* A broker that takes slowly holds back pages, not memory. */
         while (!sender_wait_volatile(&g->sender, WAIT_MS) && !intake_closed(&g->intake))
             ;
-        catch_up(g);
+        pthread_rwlock_rdlock(&g->catalog_lock);
+        if (store_changed_elsewhere(g->pull_core->store))
+            authority_forget(g->pull_core->authority);
         answer_pull(g, item);
+        pthread_rwlock_unlock(&g->catalog_lock);
         intake_done(&g->intake, item);
     }
     return NULL;

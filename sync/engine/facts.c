@@ -514,11 +514,8 @@ void facts_mention(struct core *c, const char *kind, const char *id, const char 
     if (c->mentioned.count >= MENTIONED_MAX)
         strmap_clear(&c->mentioned, NULL);
     strmap_set(&c->mentioned, id, c);
-    sqlite3_stmt *q = find_entity(c, kind, id);
-    if (q) {
-        q_end(q);
+    if (store_knows(c->store, kind, id))
         return;
-    }
     struct entity_text t;
     text_init(&t);
     buf_add_str(&t.doc, "{}");

@@ -195,22 +195,13 @@ static struct intake_item *cut(struct intake_list *list, size_t records_max) {
     return first;
 }
 
-bool intake_take_pull(struct intake *in, struct intake_item **ret_item) {
+struct intake_item *intake_take_pull(struct intake *in) {
     pthread_mutex_lock(&in->lock);
-    while (!in->pulls.first && !in->pull_nudged && !in->closed)
+    while (!in->pulls.first && !in->closed)
         pthread_cond_wait(&in->pull_there, &in->lock);
-    in->pull_nudged = false;
-    bool open = !in->closed;
-    *ret_item = open ? cut_messages(&in->pulls, 1) : NULL;
+    struct intake_item *item = in->closed ? NULL : cut_messages(&in->pulls, 1);
     pthread_mutex_unlock(&in->lock);
-    return open;
-}
-
-void intake_nudge_pull(struct intake *in) {
-    pthread_mutex_lock(&in->lock);
-    in->pull_nudged = true;
-    pthread_cond_signal(&in->pull_there);
-    pthread_mutex_unlock(&in->lock);
+    return item;
 }
 
 static struct timespec after_ms(int ms) {

@@ -40,7 +40,7 @@ struct intake {
     size_t size;              /* their bytes */
     size_t undecoded;
     bool closed;
-    bool nudged, pull_nudged;
+    bool nudged;
 };
 
 void intake_init(struct intake *in);
@@ -63,10 +63,8 @@ void intake_put_ready(struct intake *in, struct intake_item *items);
  * until intake_nudge. *ret_drained = closed, and nothing is left. */
 struct intake_item *intake_take_ready(struct intake *in, size_t records_max, int wait_ms,
                                       bool *ret_drained);
-/* The next pull; blocks until there is one, or intake_nudge_pull: then *ret_item may be NULL. false
- * once closed: phones ask again. */
-bool intake_take_pull(struct intake *in, struct intake_item **ret_item);
-void intake_nudge_pull(struct intake *in); /* any thread */
+/* The next pull; blocks until there is one. NULL once closed: phones ask again. */
+struct intake_item *intake_take_pull(struct intake *in);
 /* Wakes intake_take_ready. Any thread. */
 void intake_nudge(struct intake *in);
 bool intake_closed(struct intake *in); /* any thread */

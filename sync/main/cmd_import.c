@@ -238,11 +238,7 @@ static void look_up_village(struct job *j, const char *subject, size_t line) {
         strcmp(j->sheet.sheet->kind, "divisions") == 0 || strmap_get(&j->villages, village))
         return;
     strmap_set(&j->villages, village, j);
-    sqlite3_stmt *q = store_query(j->core->store, "division_known");
-    q_text(q, 1, village);
-    if (q_row(j->core->store, q))
-        q_end(q);
-    else
+    if (!store_knows(j->core->store, "division", village))
         fprintf(stderr,
                 "%s: 提示:区划登记中没有第 %zu 行的村 %s / note: village %s of line %zu is not in "
                 "the register of divisions\n",

@@ -66,11 +66,7 @@ bool enrol_relay(struct core *c, const char *town, char id[ENROL_ID_SIZE],
                  char password[ACCESS_PASSWORD_SIZE], struct err *e) {
     char code[16];
     snprintf(code, sizeof code, "%.6s%.3s000", c->county, town);
-    sqlite3_stmt *q = store_query(c->store, "division_known");
-    q_text(q, 1, code);
-    bool known = strlen(town) == 3 && q_row(c->store, q);
-    q_end(q);
-    if (!known)
+    if (strlen(town) != 3 || !store_knows(c->store, "division", code))
         return err_set(e, ERR_INVALID, "--town %s: the register has no township %s", town, code);
     if (!core_begin(c, e))
         return false;

@@ -66,9 +66,6 @@ INSERT INTO dirty(level, id, forms)
   ON CONFLICT(level, id) DO UPDATE SET forms = forms | excluded.forms
   WHERE forms | excluded.forms <> forms;
 
--- name: division_known
-SELECT 1 FROM entity WHERE kind = 'division' AND id = ?1;
-
 -- name: principal_get
 SELECT kind, town, revoked_ms FROM principal WHERE id = ?1;
 
@@ -203,6 +200,9 @@ SELECT r.id, r.hlc, r.author, r.form, r.fv, r.effect, unsealed(r.body)
 -- name: entity_get
 SELECT rowid, doc, seen, conflicts, place, subject, registered, gone, class FROM entity
   WHERE kind = ?1 AND id = ?2;
+
+-- name: entity_known
+SELECT 1 FROM entity WHERE kind = ?1 AND id = ?2;
 
 -- name: entity_add
 INSERT INTO entity(kind, id, place, subject, registered, class, audience, doc, seen, conflicts,

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOOKASIDE_SIZE 1200 /* bytes, as SQLite has it */
-#define LOOKASIDE_SLOTS 400 /* more of them: most of what a statement asks for is small */
 #define MIGRATION_COUNT 1   /* files in schema/migrations */
 
 extern const char queries_sql[];
@@ -285,7 +283,6 @@ static bool open_file(struct store *s, const char *path, enum store_mode mode, s
     if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL))
         return err_set(e, ERR_IO, "%s: %s", path, s->db ? sqlite3_errmsg(s->db) : "out of memory");
     sqlite3_busy_timeout(s->db, 20000);
-    sqlite3_db_config(s->db, SQLITE_DBCONFIG_LOOKASIDE, NULL, LOOKASIDE_SIZE, LOOKASIDE_SLOTS);
     if (!register_functions(s))
         return err_set(e, ERR_BUG, "%s: %s", path, sqlite3_errmsg(s->db));
     if (mode == STORE_CREATE && pragma_int(s, "PRAGMA user_version") != 0)
@@ -294,6 +291,7 @@ static bool open_file(struct store *s, const char *path, enum store_mode mode, s
         store_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                       "PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728");
     store_exec(s, "PRAGMA cache_size = -12000; PRAGMA temp_store = MEMORY;"
+                  "PRAGMA secure_delete = FAST;"
                   "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF");
     migrate(s, path, mode);
     return store_take_error(s, e);
@@ -429,6 +427,15 @@ const char *store_param(struct store *s, const char *name) {
 
 void store_set_param(struct store *s, const char *name, const char *value) {
     set_value(s, "param_set", name, value);
+}
+
+bool store_knows(struct store *s, const char *kind, const char *id) {
+    sqlite3_stmt *q = store_query(s, "entity_known");
+    q_text(q, 1, kind);
+    q_text(q, 2, id);
+    bool known = q_row(s, q);
+    q_end(q);
+    return known;
 }
 
 void store_dirty(struct store *s, const char *level, const char *id, int64_t form_mask) {

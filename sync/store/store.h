@@ -73,6 +73,10 @@ void store_set_meta(struct store *s, const char *name, const char *value);
 const char *store_param(struct store *s, const char *name);
 void store_set_param(struct store *s, const char *name, const char *value); /* NULL = unset */
 
+/* True if an entity of that kind and id is there, whatever it says: told by the index alone, its
+ * row is not read. */
+bool store_knows(struct store *s, const char *kind, const char *id);
+
 /* Marks a subject's derived state as out of date for a form (bit of the `form` table). */
 void store_dirty(struct store *s, const char *level, const char *id, int64_t form_mask);
 
