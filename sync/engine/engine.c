@@ -4,6 +4,7 @@
 #include "log.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,16 @@ static enum load load_of(struct engine *g, const struct intake_item *items) {
 }
 
 /* One turn: commit what is there, then what can wait. */
+/* What many messages at once took goes back to the system when they are over. */
+static void give_back(struct engine *g, enum load load) {
+    if (load == FULL)
+        g->swollen = true;
+    if (load != IDLE || !g->swollen)
+        return;
+    malloc_trim(0);
+    g->swollen = false;
+}
+
 static bool turn(struct engine *g) {
     bool drained;
     int wait_ms = g->derive_more && !g->derive_failed ? 0 : TICK_MS;
@@ -157,6 +168,7 @@ static bool turn(struct engine *g) {
     enum load load = load_of(g, items);
     engine_commit(g, items);
     engine_queue_outbox(g);
+    give_back(g, load);
     derive_slice(g, load);
     if (load == IDLE || now_us(g) - g->last_tick_us > TICK_MS * 1000) {
         g->last_tick_us = now_us(g);

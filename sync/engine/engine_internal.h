@@ -31,6 +31,7 @@ struct engine {
     int64_t retained_due_ms;     /* position in retained_unsent */
     char retained_topic[TOPIC_SIZE_MAX];
     bool prune_more;    /* something may be too old */
+    bool swollen;       /* much memory was needed that is free again */
     bool catalog_stale; /* not yet among the retained topics as it was loaded */
     bool access_stale;  /* the broker's rules do not say yet what devices may read */
     int64_t last_access_us;

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -215,7 +214,7 @@ void engine_reconcile(struct engine *g) {
     else
         log_line(LOG_ERROR, "retained topics could not be compared: %s", e.msg);
     strmap_clear(&seen, NULL);
-    malloc_trim(0); /* a county has many topics, and this is seldom */
+    g->swollen = true;
 }
 
 /* ---------------------------------------------------------------- catalogue and metrics */

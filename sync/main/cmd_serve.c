@@ -23,7 +23,6 @@
 
 #define FLUSH_MS 10000   /* at the end: for what waits to be published */
 #define COMPARE_MS 10000 /* for the connection that reads what is retained */
-#define ARENAS_MAX 2     /* or each thread keeps what it once needed to itself */
 #define TRIM_THRESHOLD (8 * 1024 * 1024)
 
 struct server {
@@ -363,7 +362,6 @@ int cmd_serve(struct app *a) {
     /* Or the decode thread gives its memory back to the system after each message, and asks again.
      */
     mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
-    mallopt(M_ARENA_MAX, ARENAS_MAX);
     block_signals(&signals);
     bool started = start(s, &e);
     if (started) {
