@@ -2,7 +2,8 @@
 
 F  most resident memory (VmHWM) of the server with 2,000 phones connected and publishing, MiB
 I  households a second that derivation takes, with every file of schema/ loaded, after a load of records of all forms:
-   when a parameter that concerns every household changes; and when every file changed, so that all are asked
+   those that 60,000 records touched; all, when a parameter changes that concerns every household; all, when every
+   file changed, so that each is asked of each
 K  first pull of a village of the usual size (340 households, 1,200 persons) until its last page is there, ms
 M  from the start of `zoufang serve` until phones can connect, ms"""
 import json
@@ -18,8 +19,9 @@ import time
 # line: what, must, aim, less is better
 LINES = {
     "F": ("most resident memory, 2,000 phones connected under load, MiB", 64, 32, True),
-    "I": ("derivation after a parameter changed, households/s", 4000, 10000, False),
-    "I, all": ("derivation of everything, every file, households/s", 4000, 10000, False),
+    "I": ("derivation of households that records touched, households/s", 4000, 10000, False),
+    "I, parameter": ("the same after a parameter changed, every household", 4000, 10000, False),
+    "I, files": ("the same after every file changed, every household and file", 4000, 10000, False),
     "K": ("first pull of a village, ms", 300, 80, True),
     "M": ("start of the full county until ready, ms", 1000, 200, True),
 }
@@ -52,9 +54,21 @@ def memory(b, o):
     return found
 
 
-def any_wait(db):
-    """Cheap, so that asking takes no time from what is measured."""
-    return db.execute("SELECT EXISTS (SELECT 1 FROM dirty WHERE level = 'household')").fetchone()[0]
+def until_none_waits(db):
+    """The question is cheap: it takes no time from what is measured."""
+    while db.execute("SELECT EXISTS (SELECT 1 FROM dirty WHERE level = 'household')").fetchone()[0]:
+        time.sleep(0.02)
+
+
+def after_records(b, o, data, port):
+    """From the last receipt on: while records come, little is derived."""
+    db = sqlite3.connect(f"file:{data}/zoufang.db?mode=ro", uri=True)
+    b.fire(b.load(60 if o.quick else 600, 100, True, port=port))
+    started = time.monotonic()
+    households = db.execute("SELECT count(*) FROM dirty WHERE level = 'household'").fetchone()[0]
+    until_none_waits(db)
+    db.close()
+    return households / (time.monotonic() - started)
 
 
 def households_a_second(data, households, begin):
@@ -62,13 +76,12 @@ def households_a_second(data, households, begin):
     db = sqlite3.connect(f"file:{data}/zoufang.db?mode=ro", uri=True)
     begin()
     started = before = time.monotonic()
-    while not any_wait(db):
+    while not db.execute("SELECT EXISTS (SELECT 1 FROM dirty WHERE level = 'household')").fetchone()[0]:
         started = time.monotonic()
         if started > before + 60:
             raise RuntimeError("no household waits")
         time.sleep(0.01)
-    while any_wait(db):
-        time.sleep(0.02)
+    until_none_waits(db)
     db.close()
     return households / (time.monotonic() - started)
 
@@ -86,7 +99,7 @@ def change_all(schema, server):
 
 
 def derivation(b, o):
-    """I, both"""
+    """I, all three"""
     data, port = b.fresh_data(), str(free_pair())
     schema = os.path.join(data, "schema")
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -102,13 +115,15 @@ def derivation(b, o):
     db = sqlite3.connect(f"file:{data}/zoufang.db?mode=ro", uri=True)
     households = db.execute("SELECT count(*) FROM entity WHERE kind = 'household'").fetchone()[0]
     db.close()
+    records = after_records(b, o, data, port)
+    b.wait_settled(data)
     parameter = households_a_second(data, households, lambda: subprocess.run(
         [b.build + "/zoufang", "param", "set", "watch.income_factor", "1.6", "--data", data],
         check=True, stdout=subprocess.DEVNULL))
     b.wait_settled(data)
     everything = households_a_second(data, households, lambda: change_all(schema, s))
     b.end(s)
-    return {"I": parameter, "I, all": everything}
+    return {"I": records, "I, parameter": parameter, "I, files": everything}
 
 
 # ---- a phone that pulls: MQTT 3.1.1 by hand, so that no library's loop is measured

@@ -34,7 +34,8 @@ CREATE TABLE record(
                                          -- has the rest
   problems TEXT                          -- JSON array: errors, of a stored record warnings
 ) STRICT;
-CREATE INDEX record_subject ON record(subject, form, hlc);
+-- With all that stored_record asks, so that what needs no body reads no row.
+CREATE INDEX record_subject ON record(subject, form, hlc, outcome, effect, class);
 CREATE INDEX record_place ON record(place, rev);
 CREATE INDEX record_amends ON record(amends) WHERE amends IS NOT NULL;
 CREATE INDEX record_chain ON record(chain, hlc, id) WHERE chain IS NOT NULL;

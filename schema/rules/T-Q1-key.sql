@@ -19,11 +19,16 @@ WITH trip AS MATERIALIZED (
 photo AS MATERIALIZED (
   SELECT t.root, t.id, row_number() OVER (PARTITION BY t.root, p.value ORDER BY t.hlc, t.id) AS k
     FROM trip t CROSS JOIN json_each(t.photos) p),
+-- joined, not asked of each visit: a cadre has many
+hasty AS MATERIALIZED (
+  SELECT DISTINCT t.id
+    FROM trip t CROSS JOIN trip x ON x.root = t.root AND x.date = t.date
+   WHERE x.grp <> t.grp AND (x.start, x.id) < (t.start, t.id)
+     AND t.start < x.stop + 60 * param('dq.visit_gap_min')),
 judged AS MATERIALIZED (
-  SELECT t.*, EXISTS (SELECT 1 FROM photo p WHERE p.root = t.root AND p.id = t.id AND p.k > 1)
+  SELECT t.*, t.id IN (SELECT id FROM photo WHERE k > 1)
            OR row_number() OVER (PARTITION BY t.root, t.date ORDER BY t.start, t.hlc, t.id) = param('dq.visits_day') + 1
-           OR EXISTS (SELECT 1 FROM trip x WHERE x.root = t.root AND x.date = t.date AND x.grp <> t.grp
-                AND (x.start, x.id) < (t.start, t.id) AND t.start < x.stop + 60 * param('dq.visit_gap_min')) AS odd
+           OR t.id IN (SELECT id FROM hasty) AS odd
     FROM trip t),
 written AS MATERIALIZED (
   SELECT c.subject AS root, l.subject, l.doc ->> '$.n' AS n, l.doc ->> '$.hlc' AS hlc, l.doc ->> '$.id' AS id,
@@ -32,11 +37,13 @@ written AS MATERIALIZED (
    WHERE c.subject GLOB 'text:*' AND l.view GLOB 'dq.text.*'),
 -- a household counts from the first such visit to the first other one
 spell AS MATERIALIZED (
-  SELECT root, subject, n, hlc, id, day, (
-           SELECT min(y.until) FROM written y WHERE y.root = w.root AND y.subject = w.subject AND y.hlc >= w.hlc
-              AND NOT EXISTS (SELECT 1 FROM written z WHERE z.root = w.root AND z.subject = w.subject AND z.n = y.n + 1)) AS until
-    FROM written w WHERE NOT EXISTS (
-      SELECT 1 FROM written z WHERE z.root = w.root AND z.subject = w.subject AND z.n = w.n - 1)),
+  SELECT b.root, b.subject, b.n, b.hlc, b.id, b.day, min(e.until) AS until
+    FROM (SELECT w.* FROM written w LEFT JOIN written z ON z.root = w.root AND z.subject = w.subject AND z.n = w.n - 1
+           WHERE z.n IS NULL) b
+    LEFT JOIN (SELECT w.* FROM written w LEFT JOIN written z ON z.root = w.root AND z.subject = w.subject AND z.n = w.n + 1
+                WHERE z.n IS NULL) e
+      ON e.root = b.root AND e.subject = b.subject AND e.hlc >= b.hlc
+   GROUP BY b.root, b.subject, b.n),
 level AS (
   SELECT *, sum(step) OVER (PARTITION BY root ORDER BY at, step DESC, hlc, id ROWS UNBOUNDED PRECEDING) AS many FROM (
     SELECT root, subject, n, hlc, id, day AS at, 1 AS step FROM spell
@@ -63,11 +70,12 @@ island AS (
                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 1) AS fresh
       FROM twin)),
 asked AS (
-  SELECT root, subject, subject AS home, 'dq11' AS part, n AS cycle, day AS opened, (
-           SELECT min(x.day) FROM judged x WHERE x.root = j.root AND x.subject = j.subject
-              AND (x.hlc, x.id) > (j.hlc, j.id) AND x.odd IS NOT 1) AS closed, id AS cause,
-         '核实数据:走访时间、次数或照片不合常理' AS zh, 'Check the data: visits too close, too many or with one photo' AS en
-    FROM judged j WHERE odd
+  SELECT j.root, j.subject, j.subject AS home, 'dq11' AS part, j.n AS cycle, j.day AS opened, min(x.day) AS closed,
+         j.id AS cause, '核实数据:走访时间、次数或照片不合常理' AS zh,
+         'Check the data: visits too close, too many or with one photo' AS en
+    FROM judged j LEFT JOIN judged x ON x.root = j.root AND x.subject = j.subject
+     AND (x.hlc, x.id) > (j.hlc, j.id) AND x.odd IS NOT 1
+   WHERE j.odd GROUP BY j.root, j.id
   UNION ALL
   SELECT root, subject, subject, 'dq12', n, at, closed, id,
          '核实数据:五户以上走访记录文字相同', 'Check the data: the same was written of five households or more'

@@ -25,15 +25,17 @@ kid AS MATERIALIZED (
          coalesce(m.value ->> '$.left', 9223372036854775807) AS gone
     FROM looked k CROSS JOIN json_each(unsealed(k.doc)) m),
 instant AS MATERIALIZED (
-  SELECT k.subject, '' AS key, today() AS day, 9223372036854775806 AS hlc FROM looked k
+  SELECT k.subject, '' AS key, d.six, d.sixteen, 9223372036854775806 AS hlc
+    FROM (SELECT date(today(), '-6 years') AS six, date(today(), '-16 years') AS sixteen) d CROSS JOIN looked k
   UNION ALL
-  SELECT k.subject, i.value ->> '$.key', i.value ->> '$.day', i.value ->> '$.hlc'
+  SELECT k.subject, i.value ->> '$.key', date(i.value ->> '$.day', '-6 years'), date(i.value ->> '$.day', '-16 years'),
+         i.value ->> '$.hlc'
     FROM looked k CROSS JOIN ledger l ON l.subject = k.subject AND l.view = 'instants'
     CROSS JOIN json_each(l.doc) i),
 -- who is looked at, and when: birth unknown, or of school age
 member AS MATERIALIZED (
   SELECT i.subject, i.key, i.hlc, k.id, k.birth, k.birth IS NULL
-         OR (k.birth <= date(i.day, '-6 years') AND k.birth > date(i.day, '-16 years')) AS asked
+         OR (k.birth <= i.six AND k.birth > i.sixteen) AS asked
     FROM instant i CROSS JOIN kid k ON k.subject = i.subject AND k.since <= i.hlc AND k.gone > i.hlc),
 pupil AS MATERIALIZED (SELECT * FROM member WHERE asked),
 checked AS MATERIALIZED (
@@ -54,10 +56,14 @@ said AS MATERIALIZED (
    WHERE r.body ->> '$.data.set.student' IS NOT NULL),
 -- 1: out of school; 0: not, or rightly; unfit stays said until a check says otherwise
 event AS MATERIALIZED (
-  SELECT s.subject, s.id, s.hlc, s.rid, hlc_day(s.hlc) AS day, s.dropout,
+  SELECT subject, id, hlc, rid, hlc_day(hlc) AS day, dropout, student = 'not_student' AS idle
+    FROM said WHERE id NOT IN (SELECT id FROM checked)
+  UNION ALL
+  SELECT s.subject, s.id, s.hlc, s.rid, hlc_day(s.hlc), s.dropout,
          s.student = 'not_student' AND NOT coalesce(max(iif(s.unfit, s.tw, 0)) OVER (
-           PARTITION BY s.id, s.spell ORDER BY s.hlc, s.rid), 0) AS idle
-    FROM (SELECT *, sum(unfit IS 0) OVER (PARTITION BY id ORDER BY hlc, rid) AS spell FROM said) s),
+           PARTITION BY s.id, s.spell ORDER BY s.hlc, s.rid), 0)
+    FROM (SELECT *, sum(unfit IS 0) OVER (PARTITION BY id ORDER BY hlc, rid) AS spell
+            FROM said WHERE id IN (SELECT id FROM checked)) s),
 seen AS MATERIALIZED (
   SELECT p.subject, p.key, p.id, p.birth, v.idle, v.day, max(v.hlc) AS last
     FROM pupil p LEFT JOIN event v ON v.id = p.id AND v.hlc <= p.hlc GROUP BY p.key, p.id),
@@ -69,14 +75,15 @@ state AS MATERIALIZED (
     FROM instant i LEFT JOIN member m ON m.subject = i.subject AND m.key = i.key
     LEFT JOIN seen n ON n.key = m.key AND n.id = m.id
    GROUP BY i.subject, i.key),
--- the term in which a check was made
+-- of those who were ever out of school, with the term in which a check was made
 aged AS MATERIALIZED (
   SELECT v.*, coalesce(k.birth <= date(term, '-6 years') AND k.birth > date(term, '-16 years'), 1) AS fits,
          hlc_day(nullif(k.gone, 9223372036854775807)) AS left, date(k.birth, '+6 years') AS six,
          iif(date(k.birth, '+16 years') <= today(), date(k.birth, '+16 years'), NULL) AS sixteen
     FROM (SELECT *, CASE WHEN substr(day, 6) < '03-01' THEN (substr(day, 1, 4) - 1) || '-09-01'
                          WHEN substr(day, 6) < '09-01' THEN substr(day, 1, 4) || '-03-01'
-                         ELSE substr(day, 1, 4) || '-09-01' END AS term FROM event) v
+                         ELSE substr(day, 1, 4) || '-09-01' END AS term
+            FROM event WHERE id IN (SELECT id FROM event WHERE idle OR dropout)) v
     CROSS JOIN kid k ON k.id = v.id),
 dropout AS MATERIALIZED (
   SELECT subject, id, day, rid, until, row_number() OVER (PARTITION BY id ORDER BY hlc, rid) AS cycle

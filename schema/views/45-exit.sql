@@ -15,18 +15,20 @@
 -- which it has needed some, `watch`: exited, or by the newest signed income check near the line
 -- (null: unknown); "turns" [{"day", "status", "need"}]: how that became so, if there ever was a need.
 WITH home AS MATERIALIZED (
-  SELECT c.subject, l.place, l.num AS persons, e.doc ->> '$.exit_year' AS exit_year
+  SELECT c.subject, l.place, l.num AS persons, e.doc ->> '$.exit_year' AS exit_year,
+         e.doc ->> '$.poverty_status' IS NOT 'none' AS poor
     FROM changed c CROSS JOIN ledger l ON l.subject = c.subject AND l.view = 'population'
     CROSS JOIN entity e ON e.kind = 'household' AND e.id = c.subject),
 -- most were never poor and have nothing that might ask for visits: they need no history
 lively AS MATERIALIZED (
   SELECT h.subject
-    FROM home h CROSS JOIN entity e ON e.kind = 'household' AND e.id = h.subject
-   WHERE e.doc ->> '$.poverty_status' IS NOT 'none'
+    FROM home h
+   WHERE h.poor
       OR EXISTS (SELECT 1 FROM record r WHERE r.subject = h.subject AND r.form = 'hh.facts' LIMIT 1 OFFSET 1)
       OR EXISTS (SELECT 1 FROM record r WHERE r.subject = h.subject AND r.form = 'exit.step')
-      OR EXISTS (SELECT 1 FROM ledger l WHERE l.subject = h.subject
-                    AND (l.view = 'income' OR (l.view = 'members' AND mentions(l.doc, '"cared":1'))))),
+      OR EXISTS (SELECT 1 FROM ledger l WHERE l.subject = h.subject AND l.view = 'income')
+      OR EXISTS (SELECT 1 FROM ledger l WHERE l.subject = h.subject AND l.view = 'members'
+                    AND mentions(l.doc, '"cared":1'))),
 -- ------------------------------------------------------------ the steps
 step AS MATERIALIZED (
   SELECT h.subject, r.hlc, r.id, r.body ->> '$.data.year' AS year, r.body ->> '$.data.step' AS step,

@@ -22,21 +22,23 @@ member AS MATERIALIZED (
     FROM (SELECT DISTINCT subject FROM checked) k
     CROSS JOIN ledger l ON l.subject = k.subject AND l.view = 'members'
     CROSS JOIN json_each(unsealed(l.doc)) m),
-counted AS (
-  SELECT k.*, lead(k.day) OVER (PARTITION BY k.subject, k.form ORDER BY k.hlc, k.rid) AS next,
-         (SELECT count(*) FROM member m WHERE m.subject = k.subject AND m.since <= k.hlc AND m.gone > k.hlc)
-           AS members
-    FROM checked k),
+counted AS MATERIALIZED (
+  SELECT *, lead(day) OVER (PARTITION BY subject, form ORDER BY hlc, rid) AS next FROM (
+    SELECT k.*, count(m.subject) AS members
+      FROM checked k LEFT JOIN member m ON m.subject = k.subject AND m.since <= k.hlc AND m.gone > k.hlc
+     GROUP BY k.rid)),
+unlike AS MATERIALIZED (SELECT * FROM counted WHERE persons <> members AND members > 0),
 turn AS MATERIALIZED (
   SELECT t.subject, t.hlc, (SELECT count(*) FROM member m WHERE m.subject = t.subject
                                AND m.since <= t.hlc AND m.gone > t.hlc) AS members
     FROM (SELECT subject, since AS hlc FROM member
-          UNION SELECT subject, gone FROM member WHERE gone < 9223372036854775807) t),
+          UNION SELECT subject, gone FROM member WHERE gone < 9223372036854775807) t
+   WHERE t.subject IN (SELECT subject FROM unlike)),
 wrong AS (
   SELECT subject, day, rid, hlc, min(coalesce(next, '9999'), coalesce((
            SELECT hlc_day(min(t.hlc)) FROM turn t
             WHERE t.subject = k.subject AND t.hlc > k.hlc AND t.members = k.persons), '9999')) AS until
-    FROM counted k WHERE persons <> members AND members > 0),
+    FROM unlike k),
 island AS (
   SELECT *, sum(fresh) OVER (PARTITION BY subject ORDER BY hlc, rid) AS cycle FROM (
     SELECT *, coalesce(day > max(until) OVER (PARTITION BY subject ORDER BY hlc, rid

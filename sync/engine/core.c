@@ -165,8 +165,7 @@ struct core *core_open(const char *dir, const char *schema_dir, const struct clo
 }
 
 struct core *core_open_beside(const struct core *lender, const char *dir, struct err *e) {
-    struct core *c =
-        make(dir, lender->schema_dir, STORE_EXISTING, lender->clock, lender->rng, e);
+    struct core *c = make(dir, lender->schema_dir, STORE_EXISTING, lender->clock, lender->rng, e);
     if (!c)
         return NULL;
     c->lender = lender;

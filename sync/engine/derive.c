@@ -172,6 +172,8 @@ static size_t take(struct derive *d, const char *level, size_t max, const char *
         return 0;
     derive_do(d, "standing_clear");
     derive_do(d, "standing_fill");
+    derive_do(d, "standing_task_clear");
+    derive_do(d, "standing_task_fill");
     sqlite3_stmt *done = derive_q(d, "slice_done");
     q_text(done, 1, level);
     q_done(d->store, done);

@@ -13,6 +13,8 @@ CREATE TEMP TABLE IF NOT EXISTS view_name(file INTEGER, name TEXT, use INTEGER, 
 CREATE TEMP TABLE IF NOT EXISTS altered(name TEXT, subject TEXT, PRIMARY KEY(name, subject)) WITHOUT ROWID;
 -- Ledger rows of the slice's subjects as they were when it was taken.
 CREATE TEMP TABLE IF NOT EXISTS standing(view TEXT, subject TEXT, PRIMARY KEY(view, subject)) WITHOUT ROWID;
+-- The same of their tasks.
+CREATE TEMP TABLE IF NOT EXISTS standing_task(rule TEXT, level TEXT, root TEXT, id TEXT, PRIMARY KEY(rule, level, id)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS check_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS indicator_name(name TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS found(
@@ -144,9 +146,17 @@ DELETE FROM dirty WHERE level = ?1 AND id IN (SELECT subject FROM temp.slice);
 -- name: standing_clear
 DELETE FROM temp.standing;
 
+-- name: standing_task_clear
+DELETE FROM temp.standing_task;
+
 -- name: standing_fill
 INSERT INTO temp.standing(view, subject)
   SELECT l.view, l.subject FROM temp.slice s CROSS JOIN ledger l ON l.subject = s.subject;
+
+-- name: standing_task_fill
+INSERT INTO temp.standing_task(rule, level, root, id)
+  SELECT t.rule, t.level, t.root, t.id FROM temp.slice s CROSS JOIN task t ON t.root = s.subject
+   WHERE t.gone = '';
 
 -- name: slice_forms
 SELECT forms FROM temp.slice;
@@ -423,8 +433,8 @@ INSERT OR REPLACE INTO task(id, rule, subject, level, root, place, state, priori
 
 -- name: task_lost
 INSERT INTO temp.todo(id)
-  SELECT t.id FROM temp.changed c CROSS JOIN task t
-  WHERE t.root = c.subject AND t.level = ?1 AND t.rule = ?2 AND t.gone = ''
+  SELECT t.id FROM temp.standing_task t
+  WHERE t.level = ?1 AND t.rule = ?2 AND t.root IN (SELECT subject FROM temp.changed)
     AND NOT EXISTS (SELECT 1 FROM temp.wanted w WHERE w.id = t.id);
 
 -- name: task_void

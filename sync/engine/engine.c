@@ -11,8 +11,8 @@
 
 #define TICK_MS 100
 #define DECODE_MESSAGES_MAX 16 /* handed on at once */
-/* Derivation gets the time that records leave: all when nothing waits, at most a third while records
- * come, and while they wait in numbers one slice only so often. */
+/* Derivation gets the time that records leave: all when nothing waits, at most a third while
+ * records come, and while they wait in numbers one slice only so often. */
 #define FULL_MESSAGES 64
 #define DERIVE_PAUSE_FULL_US 1000000
 #define RETRY_AFTER_FAILURE_MS 1000

@@ -191,7 +191,8 @@ static void settle_files(struct engine *g) {
         log_line(LOG_ERROR, "what follows from the files loaded anew waits: %s", e.msg);
 }
 
-/* New forms, rules and views, all of them or none. The threads that use forms are kept out meanwhile. */
+/* New forms, rules and views, all of them or none. The threads that use forms are kept out
+ * meanwhile. */
 static void try_reload(struct engine *g) {
     struct err e = {0};
     pthread_mutex_lock(&g->lock);

@@ -49,11 +49,11 @@ struct engine {
     /* from other threads */
     pthread_mutex_t lock;
     bool was_up, reload, retained_ended;
-    bool bulletin_made;           /* bulletin_thread has ended or will at once */
-    char *bulletin_text;          /* of it; NULL: it failed */
-    bool bulletin_wrong;          /* of it: failed by a file of schema/bulletin */
-    bool bulletin_stop;           /* it is to end before it is done */
-    struct strmap seen;           /* topic → hash of its payload, of engine_retained_seen */
+    bool bulletin_made;            /* bulletin_thread has ended or will at once */
+    char *bulletin_text;           /* of it; NULL: it failed */
+    bool bulletin_wrong;           /* of it: failed by a file of schema/bulletin */
+    bool bulletin_stop;            /* it is to end before it is done */
+    struct strmap seen;            /* topic → hash of its payload, of engine_retained_seen */
     pthread_rwlock_t catalog_lock; /* read by who uses forms: decode and pull thread */
 };
 

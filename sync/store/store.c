@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIGRATION_COUNT 1   /* files in schema/migrations */
+#define MIGRATION_COUNT 1 /* files in schema/migrations */
 
 extern const char queries_sql[];
 extern const char migration_001_sql[];
