@@ -54,9 +54,13 @@ def memory(b, o):
     return found
 
 
+def any_waits(db):
+    """Cheap: asking takes no time from what is measured."""
+    return db.execute("SELECT EXISTS (SELECT 1 FROM dirty WHERE level = 'household')").fetchone()[0]
+
+
 def until_none_waits(db):
-    """The question is cheap: it takes no time from what is measured."""
-    while db.execute("SELECT EXISTS (SELECT 1 FROM dirty WHERE level = 'household')").fetchone()[0]:
+    while any_waits(db):
         time.sleep(0.02)
 
 
@@ -76,7 +80,7 @@ def households_a_second(data, households, begin):
     db = sqlite3.connect(f"file:{data}/zoufang.db?mode=ro", uri=True)
     begin()
     started = before = time.monotonic()
-    while not db.execute("SELECT EXISTS (SELECT 1 FROM dirty WHERE level = 'household')").fetchone()[0]:
+    while not any_waits(db):
         started = time.monotonic()
         if started > before + 60:
             raise RuntimeError("no household waits")

@@ -149,7 +149,6 @@ static enum load load_of(struct engine *g, const struct intake_item *items) {
     return intake_count(&g->intake) >= FULL_MESSAGES || intake_half_full(&g->intake) ? FULL : BUSY;
 }
 
-/* One turn: commit what is there, then what can wait. */
 /* What many messages at once took goes back to the system when they are over. */
 static void give_back(struct engine *g, enum load load) {
     if (load == FULL)
@@ -160,6 +159,7 @@ static void give_back(struct engine *g, enum load load) {
     g->swollen = false;
 }
 
+/* One turn: commit what is there, then what can wait. */
 static bool turn(struct engine *g) {
     bool drained;
     int wait_ms = g->derive_more && !g->derive_failed ? 0 : TICK_MS;

@@ -290,6 +290,8 @@ static bool open_file(struct store *s, const char *path, enum store_mode mode, s
     if (mode != STORE_READ)
         store_exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                       "PRAGMA wal_autocheckpoint = 20000; PRAGMA journal_size_limit = 134217728");
+    /* What is deleted is overwritten where that costs no page more: Debian's default reads and
+     * writes each page that becomes free. */
     store_exec(s, "PRAGMA cache_size = -12000; PRAGMA temp_store = MEMORY;"
                   "PRAGMA secure_delete = FAST;"
                   "PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = OFF");
