@@ -37,17 +37,22 @@ static void *need(void *memory) {
 
 static void read_phone(char *line, struct bench_phone *p) {
     char *save = NULL;
-    char *fields[4];
+    char *fields[6];
     *p = (struct bench_phone){0};
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 6; i++)
         fields[i] = need(strtok_r(i ? NULL : line, " \n", &save));
     snprintf(p->device, sizeof p->device, "%s", fields[0]);
     snprintf(p->password, sizeof p->password, "%s", fields[1]);
     snprintf(p->author, sizeof p->author, "%s", fields[2]);
     snprintf(p->role, sizeof p->role, "%s", fields[3]);
-    for (char *h; (h = strtok_r(NULL, " \n", &save)) != NULL;) {
-        p->households = need(realloc(p->households, (p->household_count + 1) * 64));
-        snprintf(p->households[p->household_count++], 64, "%s", h);
+    p->lat = strtod(fields[4], NULL);
+    p->lng = strtod(fields[5], NULL);
+    for (char *id; (id = strtok_r(NULL, " \n", &save)) != NULL;) {
+        size_t count = p->household_count + 1;
+        p->households = need(realloc(p->households, count * sizeof *p->households));
+        struct bench_household *h = &p->households[p->household_count++];
+        snprintf(h->id, sizeof h->id, "%s", id);
+        h->persons = (unsigned)strtoul(need(strtok_r(NULL, " \n", &save)), NULL, 10);
     }
 }
 
@@ -82,7 +87,10 @@ static void write_record(struct writer *w, size_t phone, struct buf *out) {
     size_t total = w->order->messages * w->order->records_each;
     int64_t ms = w->order->time_ms + (int64_t)(w->written++ * SPREAD_MS / total);
     const char *facts[PEN_FACTS_MAX + 1];
-    struct pen pen = {&w->rng, (int32_t)((ms + ZONE_MS - DAY_MS) / DAY_MS), p->role};
+    const struct bench_household *h =
+        &p->households[rng_below(&w->rng, (uint32_t)p->household_count)];
+    struct pen pen = {
+        &w->rng, (int32_t)((ms + ZONE_MS - DAY_MS) / DAY_MS), p->role, p->lat, p->lng, h->persons};
     char id[UUID_TEXT_SIZE];
     char stamp[HLC_TEXT_SIZE];
     uint32_t kind = rng_below(&w->rng, 10);
@@ -93,8 +101,7 @@ static void write_record(struct writer *w, size_t phone, struct buf *out) {
     buf_add_fmt(out,
                 "{\"id\":\"%s\",\"seq\":%zu,\"form\":\"%s\",\"fv\":1,\"subject\":\"%s\",\"hlc\":"
                 "\"%s\",\"by\":\"%s\"",
-                id, ++w->seqs[phone], form,
-                p->households[rng_below(&w->rng, (uint32_t)p->household_count)], stamp, p->author);
+                id, ++w->seqs[phone], form, h->id, stamp, p->author);
     if (kind >= 4 && kind < 7)
         pen_gps(&pen, out);
     buf_add_str(out, ",\"data\":");

@@ -9,7 +9,11 @@
 
 struct bench_phone {
     char device[48], password[48], author[48], role[8];
-    char (*households)[64]; /* written by no other phone */
+    double lat, lng; /* of its village */
+    struct bench_household {
+        char id[64];
+        unsigned persons;
+    } * households; /* written by no other phone */
     size_t household_count;
 };
 
@@ -18,7 +22,8 @@ struct bench_phones {
     size_t count;
 };
 
-/* Lines of "device password author role household…". Exits if it cannot be read. */
+/* Lines of "device password author role lat lng", then "household persons" of each of its
+ * households. Exits if it cannot be read. */
 void bench_phones_read(const char *path, struct bench_phones *ret);
 
 struct bench_message {

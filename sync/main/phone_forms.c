@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "hash.h"
 
+#define SLIP_PCT 3 /* of what a cadre gets wrong */
 #define PICK(p, list) ((list)[rng_below((p)->rng, sizeof(list) / sizeof *(list))])
 
 static bool chance(const struct pen *p, unsigned percent) {
@@ -36,8 +37,20 @@ static void add_day(const struct pen *p, const char *key, unsigned days_ago, str
 }
 
 void pen_gps(const struct pen *p, struct buf *out) {
-    buf_add_fmt(out, ",\"gps\":{\"lat\":30.%04u,\"lng\":116.%04u,\"acc_m\":%u}",
-                between(p, 3500, 4900), between(p, 1500, 3900), between(p, 3, 40));
+    double lat = 30 + between(p, 3500, 4900) / 1e4;
+    double lng = 116 + between(p, 1500, 3900) / 1e4;
+    if (p->lat != 0 && !chance(p, SLIP_PCT)) {
+        lat = p->lat + (between(p, 0, 128) - 64.0) / 1e4;
+        lng = p->lng + (between(p, 0, 128) - 64.0) / 1e4;
+    }
+    buf_add_fmt(out, ",\"gps\":{\"lat\":%.4f,\"lng\":%.4f,\"acc_m\":%u}", lat, lng,
+                between(p, 3, 40));
+}
+
+/* As many as live there; now and then, or if that is unknown, another number. */
+static unsigned persons(const struct pen *p) {
+    unsigned other = between(p, 1, 6);
+    return p->persons && !chance(p, SLIP_PCT) ? p->persons : other;
 }
 
 void pen_visit(const struct pen *p, struct buf *out) {
@@ -164,7 +177,7 @@ void pen_water(const struct pen *p, struct buf *out) {
     bool tap = chance(p, 60);
     bool at_home = tap || chance(p, 50);
     buf_add_fmt(out, "{\"persons\":%u,\"supply\":\"%s\",\"source\":\"%s\",\"at_home\":%s",
-                between(p, 1, 6), tap ? "central" : "scattered", tap ? "tap" : "spring",
+                persons(p), tap ? "central" : "scattered", tap ? "tap" : "spring",
                 at_home ? "true" : "false");
     buf_add_fmt(out, ",\"litres_ppd\":%u", between(p, 30, 90));
     if (tap)
@@ -247,10 +260,10 @@ void pen_assignment(const struct pen *p, const char *cadre, struct buf *out) {
 
 void pen_relocation(const struct pen *p, struct buf *out) {
     static const char *const measures[] = {"industry", "employment", "social"};
-    unsigned persons = between(p, 1, 6);
+    unsigned moved = persons(p);
     buf_add_fmt(out, "{\"moved_year\":%u,\"persons\":%u,\"site\":\"%s\",\"area_m2\":%u",
-                between(p, 2016, 2018), persons, chance(p, 70) ? "central" : "scattered",
-                persons * between(p, 18, 26));
+                between(p, 2016, 2018), moved, chance(p, 70) ? "central" : "scattered",
+                moved * between(p, 18, 26));
     buf_add_fmt(out, ",\"self_paid_yuan\":%u,\"debt_yuan\":%u,\"quality_ok\":%s,\"moved_in\":%s",
                 between(p, 0, 11) * 1000, chance(p, 5) ? 5000u : 0u, truth(p, 97), truth(p, 97));
     buf_add_fmt(out, ",\"old_house\":\"%s\",\"follow_up\":[\"%s\"],\"utilities_ok\":%s",
@@ -323,7 +336,7 @@ void pen_income(const struct pen *p, struct buf *out) {
                 day, between(p, 0, 250) * 100, business, between(p, 0, 5) * 100,
                 between(p, 5, 60) * 100);
     buf_add_fmt(out, ",\"business_cost\":%u,\"persons\":%u,\"signed\":%s}", business / 3,
-                between(p, 1, 6), truth(p, 95));
+                persons(p), truth(p, 95));
 }
 
 void pen_job(const struct pen *p, struct buf *out, const char *ret_facts[PEN_FACTS_MAX + 1]) {

@@ -13,6 +13,8 @@ struct pen {
     const struct rng *rng;
     int32_t day;      /* days since 1970 in the county: the newest that the data may name */
     const char *role; /* of the author: some values are gated */
+    double lat, lng;  /* of the village, degrees; 0: unknown */
+    unsigned persons; /* members of the household; 0: unknown */
 };
 
 void pen_visit(const struct pen *p, struct buf *data);
@@ -61,7 +63,8 @@ void pen_lead_step(const struct pen *p, struct buf *data);
 /* Data that no form takes, in one of several ways. */
 void pen_nonsense(const struct pen *p, struct buf *data);
 
-/* ,"gps":{…} of somewhere in the county. */
+/* ,"gps":{…} within a kilometre of the village; now and then, or if that is unknown, of somewhere
+ * in the county. */
 void pen_gps(const struct pen *p, struct buf *out);
 
 #endif

@@ -52,9 +52,12 @@ struct copy {
     int kind;
     bool present; /* counts in the digest */
     int64_t rev;
-    uint64_t hash; /* its part of the digest */
-    json_t *seen;  /* owned, or NULL */
-    bool open;     /* of a task: something can be done */
+    uint64_t hash;    /* its part of the digest */
+    json_t *seen;     /* owned, or NULL */
+    bool open;        /* of a task: something can be done */
+    bool lives;       /* of a person: counted as a member */
+    unsigned members; /* of a household, as far as they have come */
+    double lat, lng;  /* of a division, 0 = unknown */
     char id[];
 };
 

@@ -78,7 +78,19 @@ static struct copy *copy_make(struct phone *p, int kind, const char *id) {
     return c;
 }
 
+static void count_member(struct phone *p, struct copy *person, bool lives) {
+    char household[PHONE_ID_SIZE];
+    const char *end = strrchr(person->id, '-');
+    if (person->lives == lives || !end)
+        return;
+    person->lives = lives;
+    snprintf(household, sizeof household, "%.*s", (int)(end - person->id), person->id);
+    struct copy *h = copy_make(p, KIND_HOUSEHOLD, household);
+    h->members += lives ? 1 : -1U;
+}
+
 static void copy_remove(struct phone *p, struct copy *c) {
+    count_member(p, c, false);
     if (c->present) {
         p->sums[c->kind] -= c->hash;
         p->counts[c->kind]--;
@@ -267,6 +279,14 @@ static void take_doc(struct phone *p, struct copy *c, json_t *change) {
     if (c->kind == KIND_TASK) {
         const char *state = text_of(doc, "state");
         c->open = state && strcmp(state, "closed") != 0 && strcmp(state, "void") != 0;
+    }
+    if (c->kind == KIND_PERSON)
+        count_member(p, c,
+                     !json_is_string(json_object_get(doc, "status")) ||
+                         strcmp(text_of(doc, "status"), "current") == 0);
+    if (c->kind == KIND_DIVISION) {
+        c->lat = json_number_value(json_object_get(doc, "lat"));
+        c->lng = json_number_value(json_object_get(doc, "lng"));
     }
     if (c->kind == KIND_HOUSEHOLD && rng_below(&p->rng, 8) == 0)
         snprintf(w->foreign[w->foreign_seen++ % PHONE_FOREIGN_MAX], PHONE_ID_SIZE, "%s", c->id);

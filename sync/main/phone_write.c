@@ -49,6 +49,7 @@ static bool household(struct phone *p, struct draft *d) {
         d->about = NULL;
         return (sees_county(p) || p->ids[KIND_HOUSEHOLD].count) && foreign_household(p, d);
     }
+    d->pen.persons = d->about->members;
     return snprintf(d->subject, sizeof d->subject, "%s", d->about->id) > 0;
 }
 
@@ -123,8 +124,9 @@ static bool appraisal(struct phone *p, struct draft *d) {
 }
 
 static bool water(struct phone *p, struct draft *d) {
+    bool found = household(p, d);
     pen_water(&d->pen, &d->data);
-    return household(p, d);
+    return found;
 }
 
 static bool house_work(struct phone *p, struct draft *d) {
@@ -181,8 +183,9 @@ static bool assignment(struct phone *p, struct draft *d) {
 }
 
 static bool relocation(struct phone *p, struct draft *d) {
+    bool found = household(p, d);
     pen_relocation(&d->pen, &d->data);
-    return household(p, d);
+    return found;
 }
 
 static bool environment(struct phone *p, struct draft *d) {
@@ -216,8 +219,9 @@ static bool medical(struct phone *p, struct draft *d) {
 }
 
 static bool income(struct phone *p, struct draft *d) {
+    bool found = household(p, d);
     pen_income(&d->pen, &d->data);
-    return household(p, d);
+    return found;
 }
 
 static bool job(struct phone *p, struct draft *d) {
@@ -375,6 +379,17 @@ static void amend(struct phone *p, struct draft *d) {
     d->about = NULL;
 }
 
+/* Where the cadre stands who writes it. */
+static void locate(const struct phone *p, struct draft *d) {
+    char village[13];
+    snprintf(village, sizeof village, "%.12s", d->subject);
+    const struct copy *c = phone_copy(p, KIND_DIVISION, village);
+    if (c) {
+        d->pen.lat = c->lat;
+        d->pen.lng = c->lng;
+    }
+}
+
 static void write_base(const struct draft *d, struct buf *out) {
     buf_add_str(out, ",\"base\":{");
     for (size_t i = 0; d->facts[i]; i++) {
@@ -434,6 +449,7 @@ static void draft_finish(struct phone *p, struct draft *d, struct phone_record *
     } else {
         amend(p, d);
     }
+    locate(p, d);
     buf_init(&text, RECORD_SIZE_MAX);
     write_record(p, d, r, &text);
     if (text.failed)

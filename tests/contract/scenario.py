@@ -23,9 +23,7 @@ import csv
 import json
 import os
 import random
-import select
 import shutil
-import time
 import unittest
 from datetime import timedelta
 
@@ -217,21 +215,7 @@ class Scenario(unittest.TestCase):
     # -------------------------------------------------- what followed
 
     def settle(self):
-        """Waits until nothing is left to be derived or judged again."""
-        self._empty("dirty")
-
-    def until_sent(self):
-        """Waits until the broker has every retained topic but the heads, which take turns, as the database has it."""
-        self._empty("retained WHERE sent = 0 AND topic NOT GLOB '*/head'")
-
-    def _empty(self, rows):
-        end = time.monotonic() + 4 * zf.BOUND
-        while self.county.query("SELECT EXISTS (SELECT 1 FROM %s)" % rows) != [(0,)]:
-            if time.monotonic() > end:
-                raise AssertionError("still there: %s" % self.county.query("SELECT * FROM %s LIMIT 5" % rows))
-            if self.county.process.poll() is not None:
-                raise AssertionError("the server ended: " + self.county.log()[-4000:])
-            select.select([self.county.process.stdout], [], [], 0.02)
+        self.county.settle()
 
     def query(self, sql, *args):
         self.settle()

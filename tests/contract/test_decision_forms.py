@@ -15,7 +15,7 @@ class Forms(Scenario):
     def heard(self, watch, req):
         """Waits until `watch` has heard everything that was published so far."""
         self.settle()
-        self.until_sent()
+        self.county.until_sent(heads=False)
         watch.publish("up/%s/pull" % watch.username, '{"v":1,"req":"%s","cursor":null,"kinds":["finding"]}' % req)
         watch.until(lambda t: t.get("down/%s/changes" % watch.username, {}).get("req") == req, req)
 

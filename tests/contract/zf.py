@@ -637,6 +637,25 @@ class County:
         self.clients.append(w)
         return w
 
+    # -------------------------------------------------- what followed
+
+    def settle(self):
+        """Waits until nothing is left to be derived or judged again."""
+        self._empty("dirty")
+
+    def until_sent(self, heads=True):
+        """Waits until the broker has every retained topic as the database has it; heads take turns of seconds."""
+        self._empty("retained WHERE sent = 0" + ("" if heads else " AND topic NOT GLOB '*/head'"))
+
+    def _empty(self, rows):
+        end = time.monotonic() + 4 * BOUND
+        while self.query("SELECT EXISTS (SELECT 1 FROM %s)" % rows) != [(0,)]:
+            if time.monotonic() > end:
+                raise AssertionError("still there: %s" % self.query("SELECT * FROM %s LIMIT 5" % rows))
+            if self.process.poll() is not None:
+                raise AssertionError("the server ended: " + self.log()[-4000:])
+            select.select([self.process.stdout], [], [], 0.02)
+
     # -------------------------------------------------- a look inside
 
     def query(self, sql, *args):
