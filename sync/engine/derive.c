@@ -49,12 +49,17 @@ static void fill_levels(struct derive *d) {
     }
 }
 
-static bool open_files(struct derive *d, const char *schema_dir, struct err *e) {
+void derive_tables(struct derive *d) {
     statements_init(&d->queries, derive_sql);
-    if (!store_begin(d->store, e))
-        return false;
+    buf_init(&d->text, TEXT_MAX);
     derive_script(d, "temp_tables");
     fill_levels(d);
+}
+
+static bool open_files(struct derive *d, const char *schema_dir, struct err *e) {
+    if (!store_begin(d->store, e))
+        return false;
+    derive_tables(d);
     if (!store_failed(d->store) && !derive_files_load(d, schema_dir, e)) {
         store_rollback(d->store);
         return false;
@@ -74,7 +79,6 @@ struct derive *derive_create(struct store *store, const struct clock *clock, con
     d->clock = clock;
     snprintf(d->county, sizeof d->county, "%s", county6);
     sha256(derive_sql, strlen(derive_sql), d->program_hash);
-    buf_init(&d->text, TEXT_MAX);
     if (!open_files(d, schema_dir, e)) {
         derive_destroy(d);
         return NULL;
@@ -96,6 +100,7 @@ static void forget_names(struct derive *d) {
 void derive_destroy(struct derive *d) {
     if (!d)
         return;
+    derive_scout_end(d);
     forget_names(d);
     for (size_t i = 0; i < d->file_count; i++) {
         sqlite3_finalize(d->files[i].stmt);
@@ -147,15 +152,7 @@ int64_t derive_revs(struct derive *d) {
     return base;
 }
 
-/* Moves rows of one level from dirty to temp.slice; returns how many. */
-static size_t take(struct derive *d, const char *level, size_t max, const char *after) {
-    derive_do(d, "slice_clear");
-    sqlite3_stmt *q = derive_q(d, after ? "slice_take_after" : "slice_take");
-    q_text(q, 1, level);
-    q_int(q, 2, (int64_t)max);
-    if (after)
-        q_text(q, 3, after);
-    q_done(d->store, q);
+size_t derive_slice_begin(struct derive *d) {
     size_t count = 0;
     d->slice_any = 0;
     d->slice_all = -1;
@@ -174,16 +171,28 @@ static size_t take(struct derive *d, const char *level, size_t max, const char *
     derive_do(d, "standing_fill");
     derive_do(d, "standing_task_clear");
     derive_do(d, "standing_task_fill");
+    return count;
+}
+
+/* Moves rows of one level from dirty to temp.slice; returns how many. */
+static size_t take(struct derive *d, const char *level, size_t max, const char *after) {
+    derive_do(d, "slice_clear");
+    sqlite3_stmt *q = derive_q(d, after ? "slice_take_after" : "slice_take");
+    q_text(q, 1, level);
+    q_int(q, 2, (int64_t)max);
+    if (after)
+        q_text(q, 3, after);
+    q_done(d->store, q);
+    size_t count = derive_slice_begin(d);
+    if (count == 0)
+        return 0;
     sqlite3_stmt *done = derive_q(d, "slice_done");
     q_text(done, 1, level);
     q_done(d->store, done);
     return count;
 }
 
-size_t derive_level(struct derive *d, const struct level *level, size_t max) {
-    size_t count = max ? take(d, level->name, max, NULL) : 0;
-    if (count == 0)
-        return 0;
+void derive_slice_evaluate(struct derive *d, const struct level *level) {
     for (size_t i = 0; i < d->file_count; i++) {
         struct derive_file *f = &d->files[i];
         if (f->kind == DERIVE_VIEW && f->level == level && derive_changed(d, f))
@@ -196,6 +205,12 @@ size_t derive_level(struct derive *d, const struct level *level, size_t max) {
         if (f->kind == DERIVE_RULE && f->level == level && !f->continued && derive_changed(d, f))
             derive_rule(d, f);
     }
+}
+
+static size_t derive_level(struct derive *d, const struct level *level, size_t max) {
+    size_t count = max ? take(d, level->name, max, NULL) : 0;
+    if (count > 0)
+        derive_slice_evaluate(d, level);
     return count;
 }
 
@@ -231,12 +246,15 @@ bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct e
         return store_take_error(d->store, e);
     if (!store_begin(d->store, e))
         return false;
+    derive_scout_collect(d);
     derive_slice(d, subjects_max);
     *ret_more = derive_ask(d, "dirty_any") != 0;
     if (!*ret_more) {
         derive_do(d, "params_done");
         derive_files_done(d);
     }
+    if (!*ret_more)
+        derive_scout_end(d);
     return store_commit(d->store, e);
 }
 
@@ -295,6 +313,7 @@ static bool is_asked(const struct derive *d, const struct level *level, int64_t 
 /* Of entities, of which there are many, only for the files that ask for one of the forms; in
  * several transactions, or in the one that is open. */
 static bool mark_every(struct derive *d, int64_t forms, bool commits, struct err *e) {
+    d->marks++;
     mark_levels(d);
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
         char after[64] = "";

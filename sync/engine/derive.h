@@ -32,6 +32,11 @@ void derive_destroy(struct derive *d);
  * false: nothing of the slice happened. */
 bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct err *e);
 
+/* To be called between steps while the caller has nothing else to do. Where many entities wait for
+ * no more than a new day, a parameter or changed files, a thread with a connection of its own finds
+ * out for which of them nothing changes; the next steps leave those out. It writes nothing. */
+void derive_scout(struct derive *d);
+
 /* Marks every finding, household, village, township and the county as out of date for all files:
  * after a restore, say. In transactions of its own. */
 bool derive_mark_all(struct derive *d, struct err *e);

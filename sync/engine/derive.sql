@@ -27,6 +27,8 @@ CREATE TEMP TABLE IF NOT EXISTS wanted(
   priority INTEGER, title_zh TEXT, title_en TEXT, assignee_role TEXT, assignee TEXT,
   verifier_role TEXT, cause TEXT, milestones TEXT, unattainable INTEGER, carried INTEGER,
   class INTEGER, audience TEXT, escalated TEXT, doc TEXT) WITHOUT ROWID;
+-- Of a scout's slice, the subjects of which something would change.
+CREATE TEMP TABLE IF NOT EXISTS unlike(subject TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS todo(n INTEGER PRIMARY KEY, id TEXT, doc TEXT);
 CREATE TEMP TABLE IF NOT EXISTS sums(place TEXT, name TEXT, num REAL, den REAL, PRIMARY KEY(place, name)) WITHOUT ROWID;
 CREATE TEMP TABLE IF NOT EXISTS moved(place TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -139,6 +141,9 @@ INSERT INTO temp.slice(subject, forms)
 -- name: slice_take_after
 INSERT INTO temp.slice(subject, forms)
   SELECT id, forms FROM dirty WHERE level = ?1 AND id > ?3 ORDER BY id LIMIT ?2;
+
+-- name: slice_add
+INSERT INTO temp.slice(subject, forms) VALUES(?1, ?2);
 
 -- name: slice_done
 DELETE FROM dirty WHERE level = ?1 AND id IN (SELECT subject FROM temp.slice);
@@ -534,6 +539,43 @@ SELECT c.subject, s.section, s.name, s.value
 -- name: open_tasks
 SELECT id, rev FROM task WHERE place = ?1 AND closed = '' AND gone = '' AND class <= 1
   AND level IN (SELECT name FROM temp.level WHERE retained);
+
+-- ---------------------------------------------------------------- scout
+
+-- name: names_all
+SELECT file, name, use, level FROM temp.view_name;
+
+-- Subjects that are marked for nothing but the bits ?2, the last ones first. They wait longest.
+-- name: marked_last
+SELECT id, forms FROM dirty WHERE level = ?1 AND forms & ~?2 = 0 ORDER BY id DESC LIMIT ?3;
+
+-- name: marked_enough
+SELECT 1 FROM dirty WHERE level = ?1 AND forms & ~?2 = 0 ORDER BY id DESC LIMIT 1 OFFSET ?3 - 1;
+
+-- Unless it was marked for more since.
+-- name: marked_done
+DELETE FROM dirty WHERE level = ?1 AND id = ?2 AND forms = ?3;
+
+-- name: unlike_clear
+DELETE FROM temp.unlike;
+
+-- name: unlike_rows
+INSERT OR IGNORE INTO temp.unlike SELECT subject FROM temp.differs;
+
+-- name: unlike_checks
+INSERT OR IGNORE INTO temp.unlike SELECT id FROM temp.todo;
+
+-- name: unlike_wanted
+INSERT OR IGNORE INTO temp.unlike
+  SELECT w.root FROM temp.todo d CROSS JOIN temp.wanted w ON w.id = d.id;
+
+-- name: unlike_lost
+INSERT OR IGNORE INTO temp.unlike
+  SELECT t.root FROM temp.todo d CROSS JOIN temp.standing_task t
+      ON t.rule = ?2 AND t.level = ?1 AND t.id = d.id;
+
+-- name: slice_verdicts
+SELECT s.subject NOT IN (SELECT subject FROM temp.unlike) FROM temp.slice s ORDER BY s.subject DESC;
 
 -- ---------------------------------------------------------------- check
 

@@ -52,6 +52,10 @@ struct derive {
     int64_t file_bit;   /* of the pseudo-form `file`: the file itself changed */
     bool files_changed; /* since everything was derived */
     bool files_marked;  /* every subject for them */
+    unsigned marks;     /* how often subjects were marked for a day, parameters or files */
+    bool looks; /* a scout's: only puts into temp.unlike of which subjects something differs */
+    struct scout *scout;
+    bool scoutless; /* it failed: this one looks itself, and says what is wrong */
 };
 
 /* Statements of derive.sql. */
@@ -87,10 +91,17 @@ void derive_checks(struct derive *d, const struct level *level);
 void derive_rule(struct derive *d, struct derive_file *f);
 bool derive_same_rule(const struct derive_file *f, const struct derive_file *g);
 void derive_places(struct derive *d);
-/* The rows that temp.slice gets from one level, evaluated; returns how many. */
-size_t derive_level(struct derive *d, const struct level *level, size_t max);
+/* What temp.slice has, evaluated: first what stands of its subjects; how many there are. */
+size_t derive_slice_begin(struct derive *d);
+void derive_slice_evaluate(struct derive *d, const struct level *level);
+/* Temp tables and what is told of the levels. */
+void derive_tables(struct derive *d);
 /* A slice within a transaction; how many subjects and places it took. */
 size_t derive_slice(struct derive *d, size_t subjects_max);
+
+/* What a scout that is done found to be unchanged is no longer dirty. In a transaction. */
+void derive_scout_collect(struct derive *d);
+void derive_scout_end(struct derive *d);
 
 /* Puts d->text on a retained topic, not before interval_ms after the last. */
 void derive_retain(struct derive *d, const char *topic, int64_t interval_ms);

@@ -18,6 +18,10 @@ static void write_ledger(struct derive *d, const struct derive_file *f) {
     q_done(d->store, q);
     if (!derive_ask(d, "differs_any"))
         return;
+    if (d->looks) {
+        derive_do(d, "unlike_rows");
+        return;
+    }
     if (f->level->source != LEVEL_OF_SUMS) {
         q = derive_q(d, "ledger_dirty");
         q_int(q, 1, f->level->rank != 0);
@@ -91,13 +95,16 @@ static void settle_check_names(struct derive *d, const struct level *level) {
 }
 
 void derive_checks(struct derive *d, const struct level *level) {
-    settle_check_names(d, level);
+    if (!d->looks)
+        settle_check_names(d, level);
     q_text(derive_q(d, "checks_new"), 1, level->name);
     if (!d->altered && !derive_ask(d, "checks_new"))
         return;
     derive_do(d, "todo_clear");
     do_of_level(d, "checks_differ", level);
-    if (derive_ask(d, "todo_count"))
+    if (d->looks)
+        derive_do(d, "unlike_checks");
+    else if (derive_ask(d, "todo_count"))
         write_of_level(d, "checks_write", level);
 }
 
@@ -158,6 +165,10 @@ static void write_tasks(struct derive *d) {
     derive_do(d, "task_differ");
     if (!derive_ask(d, "todo_count"))
         return;
+    if (d->looks) {
+        derive_do(d, "unlike_wanted");
+        return;
+    }
     derive_do(d, "task_dirty");
     with_revs(d, "task_write");
     derive_do(d, "task_dirty");
@@ -172,6 +183,13 @@ static void void_tasks(struct derive *d, const struct derive_file *f) {
     q_done(d->store, q);
     if (!derive_ask(d, "todo_count"))
         return;
+    if (d->looks) {
+        q = derive_q(d, "unlike_lost");
+        q_text(q, 1, f->level->name);
+        q_text(q, 2, f->name);
+        q_done(d->store, q);
+        return;
+    }
     derive_do(d, "task_dirty");
     with_revs(d, "task_void");
     retain_tasks(d);

@@ -135,6 +135,8 @@ static void derive_slice(struct engine *g, enum load load) {
         log_line(LOG_ERROR, "derivation failed: %s", e.msg);
         g->derive_more = true;
     }
+    if (load == IDLE && g->derive_more && !g->derive_failed)
+        derive_scout(g->derive);
     g->outbox_more = true;
     g->last_derive_us = now_us(g);
     g->derive_took_us = g->last_derive_us - started;

@@ -1,0 +1,228 @@
+/* The scout: a second reader that looks ahead. After midnight, or when a file or a parameter changed,
+ * every household is asked again, and for most of them nothing changes. The scout asks some of them in
+ * a thread of its own, on a snapshot, with a connection that can write nothing but temporary tables.
+ * What it finds unchanged is done; the others wait for the sync thread, which asks them itself.
+ *
+ * Why that is right: whatever a file reads of a subject marks it with another bit when it changes
+ * (docs/architecture.md), so a subject whose mask is still what it was when it was handed over is still
+ * as the scout saw it. A second mark with the same bits comes from derive_mark_* only, which counts
+ * in `marks`. */
+#include "derive_internal.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX 1024 /* subjects, a quarter of a second */
+#define ID_SIZE 64
+#define CACHE "PRAGMA cache_size = -4000"
+
+struct scout {
+    struct derive *derive; /* its own, with its own store */
+    const struct level *level;
+    pthread_t thread;
+    bool running;
+    atomic_bool done, stop;
+    unsigned marks; /* as they were when the batch was handed over */
+    bool ok;
+    size_t count;
+    struct {
+        char id[ID_SIZE];
+        int64_t forms;
+        bool same;
+    } batch[BATCH_MAX];
+};
+
+/* ---------------------------------------------------------------- the scout's thread */
+
+static void look(struct scout *s, size_t first, size_t count) {
+    struct derive *d = s->derive;
+    derive_do(d, "slice_clear");
+    derive_do(d, "unlike_clear");
+    for (size_t i = first; i < first + count; i++) {
+        sqlite3_stmt *q = derive_q(d, "slice_add");
+        q_text(q, 1, s->batch[i].id);
+        q_int(q, 2, s->batch[i].forms);
+        q_done(d->store, q);
+    }
+    derive_slice_begin(d);
+    derive_slice_evaluate(d, s->level);
+    sqlite3_stmt *q = derive_q(d, "slice_verdicts");
+    for (size_t i = first; q_row(d->store, q); i++)
+        s->batch[i].same = sqlite3_column_int(q, 0);
+}
+
+static void *run(void *arg) {
+    struct scout *s = arg;
+    struct store *store = s->derive->store;
+    struct err e = {0};
+    pthread_setname_np(pthread_self(), "scout");
+    store_exec(store, "BEGIN");
+    for (size_t at = 0; at < s->count && !atomic_load(&s->stop) && !store_failed(store);
+         at += DERIVE_SLICE_MAX)
+        look(s, at, s->count - at < DERIVE_SLICE_MAX ? s->count - at : DERIVE_SLICE_MAX);
+    store_exec(store, "COMMIT");
+    s->ok = store_take_error(store, &e);
+    if (!s->ok)
+        store_rollback(store);
+    atomic_store(&s->done, true);
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- life */
+
+/* The files that the level needs, prepared once more. */
+static bool copy_files(struct derive *to, const struct derive *from, const struct level *level) {
+    for (size_t i = 0; i < from->file_count; i++) {
+        const struct derive_file *f = &from->files[i];
+        if (f->level != level && f->kind != DERIVE_FOLD)
+            continue;
+        struct derive_file *g = &to->files[to->file_count++];
+        *g = *f;
+        g->sql = NULL;
+        g->stmt = NULL;
+        if (sqlite3_prepare_v3(store_db(to->store), f->sql, -1, SQLITE_PREPARE_PERSISTENT, &g->stmt,
+                               NULL))
+            return false;
+    }
+    return true;
+}
+
+static void copy_names(struct derive *to, struct derive *from) {
+    sqlite3_stmt *q = derive_q(from, "names_all");
+    while (q_row(from->store, q)) {
+        sqlite3_stmt *add = derive_q(to, "view_name_add");
+        for (int i = 0; i < 4; i++)
+            sqlite3_bind_value(add, i + 1, sqlite3_column_value(q, i));
+        q_done(to->store, add);
+    }
+    derive_script(to, "names_refill");
+}
+
+static void scout_free(struct scout *s) {
+    if (s && s->derive) {
+        struct store *store = s->derive->store;
+        derive_destroy(s->derive);
+        store_close(store);
+    }
+    free(s);
+}
+
+static struct scout *scout_make(struct derive *d, const struct level *level) {
+    struct err e = {0};
+    struct scout *s = calloc(1, sizeof *s);
+    if (!s || !(s->derive = calloc(1, sizeof *s->derive))) {
+        scout_free(s);
+        return NULL;
+    }
+    struct derive *own = s->derive;
+    s->level = level;
+    own->clock = d->clock;
+    own->looks = true;
+    own->store = store_open(sqlite3_db_filename(store_db(d->store), "main"), STORE_READ, d->clock, &e);
+    if (own->store) {
+        store_exec(own->store, CACHE);
+        derive_tables(own);
+        copy_names(own, d);
+    }
+    if (!own->store || !copy_files(own, d, level) || !store_take_error(own->store, &e)) {
+        scout_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void derive_scout_end(struct derive *d) {
+    struct scout *s = d->scout;
+    if (!s)
+        return;
+    atomic_store(&s->stop, true);
+    if (s->running)
+        pthread_join(s->thread, NULL);
+    scout_free(s);
+    d->scout = NULL;
+}
+
+/* ---------------------------------------------------------------- the sync thread */
+
+static int64_t marks_of(const struct derive *d) {
+    return d->today_bit | d->param_bit | d->file_bit;
+}
+
+/* Whether so many wait that the sync thread does not come to the last of them soon. */
+static bool many_wait(struct derive *d, const struct level *level) {
+    sqlite3_stmt *q = derive_q(d, "marked_enough");
+    q_text(q, 1, level->name);
+    q_int(q, 2, marks_of(d));
+    q_int(q, 3, BATCH_MAX + DERIVE_SLICE_MAX);
+    bool found = q_row(d->store, q);
+    q_end(q);
+    return found;
+}
+
+static const struct level *level_of_many(struct derive *d) {
+    for (size_t i = 0; i < LEVEL_COUNT; i++) {
+        if (level_table[i].source == LEVEL_OF_ENTITIES && many_wait(d, &level_table[i]))
+            return &level_table[i];
+    }
+    return NULL;
+}
+
+static void hand_over(struct derive *d, struct scout *s) {
+    sqlite3_stmt *q = derive_q(d, "marked_last");
+    q_text(q, 1, s->level->name);
+    q_int(q, 2, marks_of(d));
+    q_int(q, 3, BATCH_MAX);
+    s->count = 0;
+    while (q_row(d->store, q)) {
+        if (s->count < BATCH_MAX && strlen(q_col(q, 0)) < ID_SIZE) {
+            snprintf(s->batch[s->count].id, ID_SIZE, "%s", q_col(q, 0));
+            s->batch[s->count].forms = sqlite3_column_int64(q, 1);
+            s->batch[s->count++].same = false;
+        }
+    }
+    for (size_t i = 0; i < s->derive->file_count; i++) {
+        struct derive_file *f = &s->derive->files[i];
+        f->forms = d->files[f->index - d->first_index].forms; /* parameters come and go in it */
+    }
+    s->marks = d->marks;
+    atomic_store(&s->done, false);
+    s->running = s->count > 0 && pthread_create(&s->thread, NULL, run, s) == 0;
+}
+
+void derive_scout(struct derive *d) {
+    struct scout *s = d->scout;
+    if (d->scoutless || (s && s->running))
+        return;
+    const struct level *level = level_of_many(d);
+    if (s && (!level || s->level != level))
+        derive_scout_end(d);
+    if (!level)
+        return;
+    if (!d->scout)
+        d->scout = scout_make(d, level);
+    if (d->scout)
+        hand_over(d, d->scout);
+    d->scoutless = !d->scout || !d->scout->running;
+}
+
+void derive_scout_collect(struct derive *d) {
+    struct scout *s = d->scout;
+    if (!s || !s->running || !atomic_load(&s->done))
+        return;
+    pthread_join(s->thread, NULL);
+    s->running = false;
+    for (size_t i = 0; i < s->count && s->ok && s->marks == d->marks; i++) {
+        if (!s->batch[i].same)
+            continue;
+        sqlite3_stmt *q = derive_q(d, "marked_done");
+        q_text(q, 1, s->level->name);
+        q_text(q, 2, s->batch[i].id);
+        q_int(q, 3, s->batch[i].forms);
+        q_done(d->store, q);
+    }
+    d->scoutless = !s->ok;
+    if (d->scoutless)
+        derive_scout_end(d);
+}
