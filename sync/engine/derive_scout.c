@@ -1,12 +1,13 @@
-/* The scout: a second reader that looks ahead. After midnight, or when a file or a parameter changed,
- * every household is asked again, and for most of them nothing changes. The scout asks some of them in
- * a thread of its own, on a snapshot, with a connection that can write nothing but temporary tables.
- * What it finds unchanged is done; the others wait for the sync thread, which asks them itself.
+/* The scout: a second reader that looks ahead. After midnight, or when a file or a parameter
+ * changed, every household is asked again, and for most of them nothing changes. The scout asks
+ * some of them in a thread of its own, on a snapshot, with a connection that can write nothing but
+ * temporary tables. What it finds unchanged is done; the others wait for the sync thread, which
+ * asks them itself.
  *
  * Why that is right: whatever a file reads of a subject marks it with another bit when it changes
- * (docs/architecture.md), so a subject whose mask is still what it was when it was handed over is still
- * as the scout saw it. A second mark with the same bits comes from derive_mark_* only, which counts
- * in `marks`. */
+ * (docs/architecture.md), so a subject whose mask is still what it was when it was handed over is
+ * still as the scout saw it. A second mark with the same bits comes from derive_mark_* only, which
+ * counts in `marks`. */
 #include "derive_internal.h"
 
 #include <pthread.h>
@@ -57,7 +58,6 @@ static void *run(void *arg) {
     struct scout *s = arg;
     struct store *store = s->derive->store;
     struct err e = {0};
-    pthread_setname_np(pthread_self(), "scout");
     store_exec(store, "BEGIN");
     for (size_t at = 0; at < s->count && !atomic_load(&s->stop) && !store_failed(store);
          at += DERIVE_SLICE_MAX)
@@ -120,7 +120,8 @@ static struct scout *scout_make(struct derive *d, const struct level *level) {
     s->level = level;
     own->clock = d->clock;
     own->looks = true;
-    own->store = store_open(sqlite3_db_filename(store_db(d->store), "main"), STORE_READ, d->clock, &e);
+    own->store =
+        store_open(sqlite3_db_filename(store_db(d->store), "main"), STORE_READ, d->clock, &e);
     if (own->store) {
         store_exec(own->store, CACHE);
         derive_tables(own);
@@ -189,6 +190,8 @@ static void hand_over(struct derive *d, struct scout *s) {
     s->marks = d->marks;
     atomic_store(&s->done, false);
     s->running = s->count > 0 && pthread_create(&s->thread, NULL, run, s) == 0;
+    if (s->running)
+        pthread_setname_np(s->thread, "scout");
 }
 
 void derive_scout(struct derive *d) {

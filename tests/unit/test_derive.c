@@ -3,7 +3,9 @@
 #include "hash.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #define H2 "T-H2-" HOUSEHOLD "-b01-1"
 #define TOPIC "zf/1/340825/"
@@ -876,5 +878,94 @@ Test(derive, headers_name_the_rows_that_files_read) {
         if (strncmp(path, "views/", 6) == 0 || strncmp(path, "rules/T", 7) == 0)
             expect_reads(c.derive, path, sql);
     }
+    county_stop(&c);
+}
+
+/* ---------------------------------------------------------------- the scout */
+
+#define CROWD 1200 /* so many that a scout is sent */
+
+/* The household `n` of the crowd; the last ones are the scout's. */
+static const char *in_crowd(int n) {
+    static char ids[8][24];
+    static int turn;
+    char *id = ids[turn++ % 8];
+    snprintf(id, sizeof ids[0], VILLAGE "-05-%04d", n);
+    return id;
+}
+
+static void start_crowd(struct county *c) {
+    county_start(c);
+    run_sql(c, "BEGIN IMMEDIATE");
+    for (int n = 1; n <= CROWD; n++)
+        household(c, in_crowd(n), "exited", "[]");
+    run_sql(c, "COMMIT");
+    cr_assert(derive_run(c->derive, NULL, NULL, &c->err), "%s", c->err.msg);
+    eq(ask(c, "SELECT count(*) FROM dirty"), "0");
+}
+
+static int crowd_dirty(struct county *c) {
+    return atoi(ask(c, "SELECT count(*) FROM dirty WHERE level = 'household'"));
+}
+
+static bool scout_is_out(void) {
+    bool found = false;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *t; (t = readdir(tasks));) {
+        char path[300];
+        char name[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", t->d_name);
+        FILE *f = fopen(path, "r");
+        if (!f)
+            continue;
+        found = (fgets(name, sizeof name, f) && strcmp(name, "scout\n") == 0) || found;
+        fclose(f);
+    }
+    closedir(tasks);
+    return found;
+}
+
+static void wait_for_scout(void) {
+    time_t end = time(NULL) + 120;
+    while (scout_is_out())
+        cr_assert(time(NULL) < end, "the scout does not come back");
+}
+
+/* Its own batch is the last 1,024; in it stay those of which something would change. */
+Test(derive, a_scout_leaves_out_what_stays_the_same, .timeout = 300) {
+    struct county c;
+    start_crowd(&c);
+    cr_assert(derive_mark_day(c.derive, &c.err));
+    eq(ask(&c, "SELECT count(*) FROM dirty WHERE level = 'household'"), "1200");
+    run_fmt(&c, "UPDATE ledger SET num = num + 1 WHERE view = 'population' AND subject = '%s'",
+            in_crowd(CROWD));
+    run_fmt(&c, "UPDATE task SET due = '', doc = '{}' WHERE root = '%s'", in_crowd(CROWD - 1));
+    run_fmt(&c, "UPDATE entity SET checks = '{}' WHERE id = '%s'", in_crowd(CROWD - 2));
+    run_fmt(&c, "UPDATE task SET id = id || 'x' WHERE root = '%s'", in_crowd(CROWD - 3));
+    derive_scout(c.derive);
+    mark(&c, "household", in_crowd(CROWD - 4), "hh.facts");
+    wait_for_scout();
+    bool more;
+    cr_assert(derive_step(c.derive, 0, &more, &c.err)); /* derives no household */
+    eq(ask(&c, "SELECT group_concat(substr(id, -4), ' ') FROM (SELECT id FROM dirty"
+               " WHERE level = 'household' AND id >= '" VILLAGE "-05-0177' ORDER BY id)"),
+       "1196 1197 1198 1199 1200");
+    cr_expect(crowd_dirty(&c) == CROWD - 1024 + 5);
+    derive_all(&c);
+    county_stop(&c);
+}
+
+/* A day that began after it looked makes what it found worthless. */
+Test(derive, a_scout_of_yesterday_is_not_believed, .timeout = 300) {
+    struct county c;
+    start_crowd(&c);
+    cr_assert(derive_mark_day(c.derive, &c.err));
+    derive_scout(c.derive);
+    wait_for_scout();
+    eq(task(&c, "escalated", "T-V1-" VILLAGE "-05-1200-2019-06"), "");
+    set_today(&c, "2019-07-20");
+    cr_assert(derive_mark_day(c.derive, &c.err));
+    derive_all(&c);
+    eq(task(&c, "escalated", "T-V1-" VILLAGE "-05-1200-2019-06"), "discipline");
     county_stop(&c);
 }
