@@ -941,7 +941,10 @@ Test(derive, a_scout_leaves_out_what_stays_the_same, .timeout = 300) {
             in_crowd(CROWD));
     run_fmt(&c, "UPDATE task SET due = '', doc = '{}' WHERE root = '%s'", in_crowd(CROWD - 1));
     run_fmt(&c, "UPDATE entity SET checks = '{}' WHERE id = '%s'", in_crowd(CROWD - 2));
-    run_fmt(&c, "UPDATE task SET id = id || 'x' WHERE root = '%s'", in_crowd(CROWD - 3));
+    run_fmt(&c,
+            "CREATE TEMP TABLE twin AS SELECT * FROM task WHERE root = '%s';"
+            "UPDATE twin SET id = id || 'x'; INSERT INTO task SELECT * FROM twin; DROP TABLE twin",
+            in_crowd(CROWD - 3));
     derive_scout(c.derive);
     mark(&c, "household", in_crowd(CROWD - 4), "hh.facts");
     wait_for_scout();
