@@ -2,8 +2,8 @@
 
 F  most resident memory (VmHWM) of the server with 2,000 phones connected and publishing, MiB
 I  households a second that derivation takes, with every file of schema/ loaded, after a load of records of all forms:
-   those that 60,000 records touched; all, when a parameter changes that concerns every household; all, when every
-   file changed, so that each is asked of each
+   all, when every file changed, so that each is asked of each; all, when a parameter changes that concerns every
+   household; and, beside the line, those that 60,000 records touched, with everything written and published that follows
 K  first pull of a village of the usual size (340 households, 1,200 persons) until its last page is there, ms
 M  from the start of `zoufang serve` until phones can connect, ms"""
 import json
@@ -16,12 +16,12 @@ import struct
 import subprocess
 import time
 
-# line: what, must, aim, less is better
+# line: what, must, aim (None: shown, asks for nothing), less is better
 LINES = {
     "F": ("most resident memory, 2,000 phones connected under load, MiB", 64, 32, True),
-    "I": ("derivation of households that records touched, households/s", 4000, 10000, False),
-    "I, parameter": ("the same after a parameter changed, every household", 4000, 10000, False),
-    "I, files": ("the same after every file changed, every household and file", 4000, 10000, False),
+    "I": ("derivation, every file asked of every household, households/s", 4000, 10000, False),
+    "I, parameter": ("the same after a parameter changed", 4000, 10000, False),
+    "I, records": ("households that records touched, all written and published", None, None, False),
     "K": ("first pull of a village, ms", 300, 80, True),
     "M": ("start of the full county until ready, ms", 1000, 200, True),
 }
@@ -127,7 +127,7 @@ def derivation(b, o):
     b.wait_settled(data)
     everything = households_a_second(data, households, lambda: change_all(schema, s))
     b.end(s)
-    return {"I": records, "I, parameter": parameter, "I, files": everything}
+    return {"I": everything, "I, parameter": parameter, "I, records": records}
 
 
 # ---- a phone that pulls: MQTT 3.1.1 by hand, so that no library's loop is measured
