@@ -545,12 +545,14 @@ SELECT id, rev FROM task WHERE place = ?1 AND closed = '' AND gone = '' AND clas
 -- name: names_all
 SELECT file, name, use, level FROM temp.view_name;
 
--- Subjects that are marked for nothing but the bits ?2, the last ones first. They wait longest.
+-- Of the last ?3 subjects, which wait longest, those marked for nothing but the bits ?2.
 -- name: marked_last
-SELECT id, forms FROM dirty WHERE level = ?1 AND forms & ~?2 = 0 ORDER BY id DESC LIMIT ?3;
+SELECT id, forms FROM (SELECT id, forms FROM dirty WHERE level = ?1 ORDER BY id DESC LIMIT ?3)
+  WHERE forms & ~?2 = 0 ORDER BY id DESC;
 
 -- name: marked_enough
-SELECT 1 FROM dirty WHERE level = ?1 AND forms & ~?2 = 0 ORDER BY id DESC LIMIT 1 OFFSET ?3 - 1;
+SELECT count(*) = ?3 AND sum(forms & ~?2 = 0) >= ?3 / 2
+  FROM (SELECT forms FROM dirty WHERE level = ?1 ORDER BY id DESC LIMIT ?3);
 
 -- Unless it was marked for more since.
 -- name: marked_done

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define BATCH_MAX 1024 /* subjects, a quarter of a second */
+#define WINDOW (BATCH_MAX + DERIVE_SLICE_MAX)
 #define ID_SIZE 64
 #define CACHE "PRAGMA cache_size = -4000"
 
@@ -147,67 +148,63 @@ void derive_scout_end(struct derive *d) {
 
 /* ---------------------------------------------------------------- the sync thread */
 
-static int64_t marks_of(const struct derive *d) {
-    return d->today_bit | d->param_bit | d->file_bit;
+static sqlite3_stmt *ask_last(struct derive *d, const char *name, const struct level *level) {
+    sqlite3_stmt *q = derive_q(d, name);
+    q_text(q, 1, level->name);
+    q_int(q, 2, d->today_bit | d->param_bit | d->file_bit);
+    q_int(q, 3, WINDOW);
+    return q;
 }
 
 /* Whether so many wait that the sync thread does not come to the last of them soon. */
 static bool many_wait(struct derive *d, const struct level *level) {
-    sqlite3_stmt *q = derive_q(d, "marked_enough");
-    q_text(q, 1, level->name);
-    q_int(q, 2, marks_of(d));
-    q_int(q, 3, BATCH_MAX + DERIVE_SLICE_MAX);
-    bool found = q_row(d->store, q);
+    sqlite3_stmt *q = ask_last(d, "marked_enough", level);
+    bool found = q_row(d->store, q) && sqlite3_column_int(q, 0);
     q_end(q);
     return found;
 }
 
-static const struct level *level_of_many(struct derive *d) {
-    for (size_t i = 0; i < LEVEL_COUNT; i++) {
-        if (level_table[i].source == LEVEL_OF_ENTITIES && many_wait(d, &level_table[i]))
-            return &level_table[i];
-    }
-    return NULL;
-}
-
-static void hand_over(struct derive *d, struct scout *s) {
-    sqlite3_stmt *q = derive_q(d, "marked_last");
-    q_text(q, 1, s->level->name);
-    q_int(q, 2, marks_of(d));
-    q_int(q, 3, BATCH_MAX);
+static void take_batch(struct derive *d, struct scout *s) {
+    sqlite3_stmt *q = ask_last(d, "marked_last", s->level);
     s->count = 0;
     while (q_row(d->store, q)) {
-        if (s->count < BATCH_MAX && strlen(q_col(q, 0)) < ID_SIZE) {
-            snprintf(s->batch[s->count].id, ID_SIZE, "%s", q_col(q, 0));
-            s->batch[s->count].forms = sqlite3_column_int64(q, 1);
-            s->batch[s->count++].same = false;
-        }
+        if (s->count == BATCH_MAX || strlen(q_col(q, 0)) >= ID_SIZE)
+            continue;
+        snprintf(s->batch[s->count].id, ID_SIZE, "%s", q_col(q, 0));
+        s->batch[s->count].forms = sqlite3_column_int64(q, 1);
+        s->batch[s->count++].same = false;
     }
+}
+
+static bool send_out(struct derive *d, struct scout *s) {
     for (size_t i = 0; i < s->derive->file_count; i++) {
         struct derive_file *f = &s->derive->files[i];
         f->forms = d->files[f->index - d->first_index].forms; /* parameters come and go in it */
     }
     s->marks = d->marks;
     atomic_store(&s->done, false);
-    s->running = s->count > 0 && pthread_create(&s->thread, NULL, run, s) == 0;
+    s->running = pthread_create(&s->thread, NULL, run, s) == 0;
     if (s->running)
         pthread_setname_np(s->thread, "scout");
+    return s->running;
+}
+
+static const struct level *level_of_entities(void) {
+    size_t i = 0;
+    while (level_table[i].source != LEVEL_OF_ENTITIES)
+        i++;
+    return &level_table[i];
 }
 
 void derive_scout(struct derive *d) {
-    struct scout *s = d->scout;
-    if (d->scoutless || (s && s->running))
-        return;
-    const struct level *level = level_of_many(d);
-    if (s && (!level || s->level != level))
-        derive_scout_end(d);
-    if (!level)
+    const struct level *level = level_of_entities();
+    if (d->scoutless || (d->scout && d->scout->running) || !many_wait(d, level))
         return;
     if (!d->scout)
         d->scout = scout_make(d, level);
     if (d->scout)
-        hand_over(d, d->scout);
-    d->scoutless = !d->scout || !d->scout->running;
+        take_batch(d, d->scout);
+    d->scoutless = !d->scout || !send_out(d, d->scout);
 }
 
 void derive_scout_collect(struct derive *d) {
