@@ -253,9 +253,10 @@ bool derive_step(struct derive *d, size_t subjects_max, bool *ret_more, struct e
         derive_do(d, "params_done");
         derive_files_done(d);
     }
-    if (!*ret_more)
+    bool done = store_commit(d->store, e);
+    if (done && !*ret_more)
         derive_scout_end(d);
-    return store_commit(d->store, e);
+    return done;
 }
 
 /* ---------------------------------------------------------------- everything */
@@ -314,6 +315,7 @@ static bool is_asked(const struct derive *d, const struct level *level, int64_t 
  * several transactions, or in the one that is open. */
 static bool mark_every(struct derive *d, int64_t forms, bool commits, struct err *e) {
     d->marks++;
+    d->scoutless = false;
     mark_levels(d);
     for (size_t i = 0; i < LEVEL_COUNT; i++) {
         char after[64] = "";

@@ -545,14 +545,16 @@ SELECT id, rev FROM task WHERE place = ?1 AND closed = '' AND gone = '' AND clas
 -- name: names_all
 SELECT file, name, use, level FROM temp.view_name;
 
--- Of the last ?3 subjects, which wait longest, those marked for nothing but the bits ?2.
+-- name: dirty_of
+SELECT 1 FROM dirty WHERE level = ?1 LIMIT 1;
+
+-- The last ?4 subjects before ?3, and whether they are marked for nothing but the bits ?2.
 -- name: marked_last
-SELECT id, forms FROM (SELECT id, forms FROM dirty WHERE level = ?1 ORDER BY id DESC LIMIT ?3)
-  WHERE forms & ~?2 = 0 ORDER BY id DESC;
+SELECT id, forms, forms & ~?2 = 0 FROM dirty WHERE level = ?1 AND id < ?3 ORDER BY id DESC LIMIT ?4;
 
 -- name: marked_enough
-SELECT count(*) = ?3 AND sum(forms & ~?2 = 0) >= ?3 / 2
-  FROM (SELECT forms FROM dirty WHERE level = ?1 ORDER BY id DESC LIMIT ?3);
+SELECT count(*) = ?4 AND sum(forms & ~?2 = 0) >= ?4 / 2
+  FROM (SELECT forms FROM dirty WHERE level = ?1 AND id < ?3 ORDER BY id DESC LIMIT ?4);
 
 -- Unless it was marked for more since.
 -- name: marked_done

@@ -55,7 +55,7 @@ struct derive {
     unsigned marks;     /* how often subjects were marked for a day, parameters or files */
     bool looks; /* a scout's: only puts into temp.unlike of which subjects something differs */
     struct scout *scout;
-    bool scoutless; /* it failed: this one looks itself, and says what is wrong */
+    bool scoutless; /* it failed: the sync thread looks itself, until everybody is marked again */
 };
 
 /* Statements of derive.sql. */
@@ -91,8 +91,9 @@ void derive_checks(struct derive *d, const struct level *level);
 void derive_rule(struct derive *d, struct derive_file *f);
 bool derive_same_rule(const struct derive_file *f, const struct derive_file *g);
 void derive_places(struct derive *d);
-/* What temp.slice has, evaluated: first what stands of its subjects; how many there are. */
+/* Notes what stands of the subjects of temp.slice; how many there are. */
 size_t derive_slice_begin(struct derive *d);
+/* Asks the files of the level about them. */
 void derive_slice_evaluate(struct derive *d, const struct level *level);
 /* Temp tables and what is told of the levels. */
 void derive_tables(struct derive *d);

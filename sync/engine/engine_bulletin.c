@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define RETRY_US 60000000
-#define CACHE_KIB "4000"          /* of SQLite's page cache: pages come from the system's */
 #define STEPS_BETWEEN_LOOKS 10000 /* of SQLite's machine; well below a millisecond */
 
 static int is_stopping(void *arg) {
@@ -29,7 +28,7 @@ static char *make(struct engine *g, struct err *e) {
     const struct engine_options *o = &g->options;
     struct core *core = core_open(o->dir, o->schema_dir, o->clock, o->rng, e);
     if (core) {
-        store_exec(core->store, "PRAGMA cache_size = -" CACHE_KIB);
+        store_exec(core->store, STORE_READERS_CACHE);
         sqlite3_progress_handler(store_db(core->store), STEPS_BETWEEN_LOOKS, is_stopping, g);
     }
     json_t *bulletin = core ? bulletin_make(core, g->bulletin_month, e) : NULL;

@@ -7,16 +7,13 @@
 
 #include <string.h>
 
-#define WAIT_MS 100         /* between looks at whether the server ends */
-#define PULL_CACHE_KIB 4000 /* of SQLite's page cache: pages come from the system's */
+#define WAIT_MS 100 /* between looks at whether the server ends */
 
 bool engine_pull_open(struct engine *g, struct err *e) {
     g->pull_core = core_open_beside(g->core, g->options.dir, e);
     if (!g->pull_core)
         return false;
-    char pragma[64];
-    snprintf(pragma, sizeof pragma, "PRAGMA cache_size = -%d", PULL_CACHE_KIB);
-    store_exec(g->pull_core->store, pragma);
+    store_exec(g->pull_core->store, STORE_READERS_CACHE);
     g->pull_feed = feed_create(g->pull_core, e);
     return g->pull_feed != NULL;
 }

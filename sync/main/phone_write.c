@@ -44,6 +44,7 @@ static bool foreign_household(struct phone *p, struct draft *d) {
 }
 
 static bool household(struct phone *p, struct draft *d) {
+    d->pen.persons = 0;
     d->about = phone_pick(p, KIND_HOUSEHOLD);
     if (!d->about || rng_below(&p->rng, 100) < FOREIGN_PCT) {
         d->about = NULL;

@@ -26,6 +26,9 @@ struct store *store_open(const char *path, enum store_mode mode, const struct cl
                          struct err *e);
 void store_close(struct store *s);
 
+/* For connections of the server that only read: their pages come from the system's cache. */
+#define STORE_READERS_CACHE "PRAGMA cache_size = -4000"
+
 sqlite3 *store_db(struct store *s);
 
 /* The statement that queries.sql names; prepared at the first use and kept. An unknown name is a

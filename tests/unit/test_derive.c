@@ -932,7 +932,7 @@ static void wait_for_scout(void) {
         cr_assert(time(NULL) < end, "the scout does not come back");
 }
 
-/* Its own batch is the last 1,024; in it stay those of which something would change. */
+/* Its batches are 512 each, from the end; in them stay those of which something would change. */
 Test(derive, a_scout_leaves_out_what_stays_the_same, .timeout = 300) {
     struct county c;
     start_crowd(&c);
@@ -952,9 +952,15 @@ Test(derive, a_scout_leaves_out_what_stays_the_same, .timeout = 300) {
     bool more;
     cr_assert(derive_step(c.derive, 0, &more, &c.err)); /* derives no household */
     eq(ask(&c, "SELECT group_concat(substr(id, -4), ' ') FROM (SELECT id FROM dirty"
-               " WHERE level = 'household' AND id >= '" VILLAGE "-05-0177' ORDER BY id)"),
+               " WHERE level = 'household' AND id >= '" VILLAGE "-05-0689' ORDER BY id)"),
        "1196 1197 1198 1199 1200");
+    cr_expect(crowd_dirty(&c) == CROWD - 512 + 5);
+    derive_scout(c.derive); /* goes on before those */
+    wait_for_scout();
+    cr_assert(derive_step(c.derive, 0, &more, &c.err));
     cr_expect(crowd_dirty(&c) == CROWD - 1024 + 5);
+    derive_scout(c.derive); /* too few are left */
+    cr_expect(!scout_is_out());
     cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
     eq(ask(&c, "SELECT group_concat(DISTINCT num) FROM ledger WHERE view = 'population'"), "0.0");
     eq(ask(&c, "SELECT count(*) FROM task WHERE due = '' AND rule = 'T-V1'"), "0");
@@ -975,5 +981,49 @@ Test(derive, a_scout_of_yesterday_is_not_believed, .timeout = 300) {
     cr_assert(derive_mark_day(c.derive, &c.err));
     cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
     eq(task(&c, "escalated", "T-V1-" VILLAGE "-05-1200-2019-06"), "discipline");
+    county_stop(&c);
+}
+
+/* It asks the files that the set has now, and for what files that are gone had made. */
+Test(derive, a_scout_sees_what_a_file_that_is_gone_had_made, .timeout = 300) {
+    struct county c;
+    char dir[128];
+    char path[256];
+    start_crowd(&c);
+    make_folders(&c, dir);
+    write_text(dir, "views/10-one.sql",
+               FILE_HEAD("view", "one", "-- keeps: one\n") FILE_ROW("one", "'1'"));
+    write_text(dir, "rules/T-X.sql", FILE_HEAD("rule", "T-X", "") FILE_TASK);
+    reload(&c, dir);
+    cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
+    snprintf(path, sizeof path, "%s/rules/T-X.sql", dir);
+    unlink(path);
+    reload(&c, dir);
+    eq(ask(&c, "SELECT count(*) FROM dirty WHERE level = 'household'"), "1200");
+    bool more;
+    cr_assert(derive_step(c.derive, 0, &more, &c.err));
+    derive_scout(c.derive);
+    wait_for_scout();
+    cr_assert(derive_step(c.derive, 0, &more, &c.err));
+    eq(ask(&c, "SELECT count(*) FROM dirty WHERE level = 'household'"), "1200");
+    cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
+    eq(ask(&c, "SELECT count(*) FROM task WHERE gone = '' AND rule = 'T-X'"), "0");
+    county_stop(&c);
+}
+
+/* Nor is it sent before what is to be evaluated earlier. */
+Test(derive, a_scout_waits_for_earlier_levels, .timeout = 300) {
+    struct county c;
+    start_crowd(&c);
+    cr_assert(derive_mark_day(c.derive, &c.err));
+    mark(&c, "finding", "016b4a0e-0000-7000-8000-00000000000e", "finding.report");
+    derive_scout(c.derive);
+    cr_expect(!scout_is_out());
+    bool more;
+    cr_assert(derive_step(c.derive, 1, &more, &c.err)); /* the finding */
+    derive_scout(c.derive);
+    wait_for_scout();
+    cr_assert(derive_step(c.derive, 0, &more, &c.err));
+    cr_expect(crowd_dirty(&c) == CROWD - 512);
     county_stop(&c);
 }
