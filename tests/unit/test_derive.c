@@ -933,97 +933,86 @@ static void wait_for_scout(void) {
 }
 
 /* Its batches are 512 each, from the end; in them stay those of which something would change. */
-Test(derive, a_scout_leaves_out_what_stays_the_same, .timeout = 300) {
-    struct county c;
-    start_crowd(&c);
-    cr_assert(derive_mark_day(c.derive, &c.err));
-    eq(ask(&c, "SELECT count(*) FROM dirty WHERE level = 'household'"), "1200");
-    run_fmt(&c, "UPDATE ledger SET num = num + 1 WHERE view = 'population' AND subject = '%s'",
+static void what_stays_the_same_is_left_out(struct county *c) {
+    bool more;
+    cr_assert(derive_mark_day(c->derive, &c->err));
+    eq(ask(c, "SELECT count(*) FROM dirty WHERE level = 'household'"), "1200");
+    run_fmt(c, "UPDATE ledger SET num = num + 1 WHERE view = 'population' AND subject = '%s'",
             in_crowd(CROWD));
-    run_fmt(&c, "UPDATE task SET due = '', doc = '{}' WHERE root = '%s'", in_crowd(CROWD - 1));
-    run_fmt(&c, "UPDATE entity SET checks = '{}' WHERE id = '%s'", in_crowd(CROWD - 2));
-    run_fmt(&c,
+    run_fmt(c, "UPDATE task SET due = '', doc = '{}' WHERE root = '%s'", in_crowd(CROWD - 1));
+    run_fmt(c, "UPDATE entity SET checks = '{}' WHERE id = '%s'", in_crowd(CROWD - 2));
+    run_fmt(c,
             "CREATE TEMP TABLE twin AS SELECT * FROM task WHERE root = '%s';"
             "UPDATE twin SET id = id || 'x'; INSERT INTO task SELECT * FROM twin; DROP TABLE twin",
             in_crowd(CROWD - 3));
-    derive_scout(c.derive);
-    mark(&c, "household", in_crowd(CROWD - 4), "hh.facts");
+    derive_scout(c->derive);
+    mark(c, "household", in_crowd(CROWD - 4), "hh.facts");
     wait_for_scout();
-    bool more;
-    cr_assert(derive_step(c.derive, 0, &more, &c.err)); /* derives no household */
-    eq(ask(&c, "SELECT group_concat(substr(id, -4), ' ') FROM (SELECT id FROM dirty"
-               " WHERE level = 'household' AND id >= '" VILLAGE "-05-0689' ORDER BY id)"),
+    cr_assert(derive_step(c->derive, 0, &more, &c->err)); /* derives no household */
+    eq(ask(c, "SELECT group_concat(substr(id, -4), ' ') FROM (SELECT id FROM dirty"
+              " WHERE level = 'household' AND id >= '" VILLAGE "-05-0689' ORDER BY id)"),
        "1196 1197 1198 1199 1200");
-    cr_expect(crowd_dirty(&c) == CROWD - 512 + 5);
-    derive_scout(c.derive); /* goes on before those */
+    cr_expect(crowd_dirty(c) == CROWD - 512 + 5);
+    derive_scout(c->derive); /* goes on before those */
     wait_for_scout();
-    cr_assert(derive_step(c.derive, 0, &more, &c.err));
-    cr_expect(crowd_dirty(&c) == CROWD - 1024 + 5);
-    derive_scout(c.derive); /* too few are left */
+    cr_assert(derive_step(c->derive, 0, &more, &c->err));
+    cr_expect(crowd_dirty(c) == CROWD - 1024 + 5);
+    derive_scout(c->derive); /* too few are left */
     cr_expect(!scout_is_out());
-    cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
-    eq(ask(&c, "SELECT group_concat(DISTINCT num) FROM ledger WHERE view = 'population'"), "0.0");
-    eq(ask(&c, "SELECT count(*) FROM task WHERE due = '' AND rule = 'T-V1'"), "0");
-    eq(ask(&c, "SELECT count(*) FROM entity WHERE kind = 'household' AND checks = '{}'"), "0");
-    eq(ask(&c, "SELECT group_concat(DISTINCT gone) FROM task WHERE id GLOB '*x'"), "void");
-    county_stop(&c);
+    cr_assert(derive_run(c->derive, NULL, NULL, &c->err), "%s", c->err.msg);
+    eq(ask(c, "SELECT group_concat(DISTINCT num) FROM ledger WHERE view = 'population'"), "0.0");
+    eq(ask(c, "SELECT count(*) FROM task WHERE due = '' AND rule = 'T-V1'"), "0");
+    eq(ask(c, "SELECT count(*) FROM entity WHERE kind = 'household' AND checks = '{}'"), "0");
+    eq(ask(c, "SELECT group_concat(DISTINCT gone) FROM task WHERE id GLOB '*x'"), "void");
 }
 
-/* A day that began after it looked makes what it found worthless. */
-Test(derive, a_scout_of_yesterday_is_not_believed, .timeout = 300) {
-    struct county c;
-    start_crowd(&c);
-    cr_assert(derive_mark_day(c.derive, &c.err));
-    derive_scout(c.derive);
+/* It is not sent before what is to be evaluated earlier; and a day that begins after it looked
+ * makes what it found worthless. */
+static void yesterday_is_not_believed(struct county *c) {
+    bool more;
+    cr_assert(derive_mark_day(c->derive, &c->err));
+    mark(c, "finding", "016b4a0e-0000-7000-8000-00000000000e", "finding.report");
+    derive_scout(c->derive);
+    cr_expect(!scout_is_out());
+    cr_assert(derive_step(c->derive, 1, &more, &c->err)); /* the finding */
+    derive_scout(c->derive);
+    cr_expect(crowd_dirty(c) == CROWD);
     wait_for_scout();
-    eq(task(&c, "escalated", "T-V1-" VILLAGE "-05-1200-2019-06"), "");
-    set_today(&c, "2019-07-20");
-    cr_assert(derive_mark_day(c.derive, &c.err));
-    cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
-    eq(task(&c, "escalated", "T-V1-" VILLAGE "-05-1200-2019-06"), "discipline");
-    county_stop(&c);
+    eq(task(c, "escalated", "T-V1-" VILLAGE "-05-1200-2019-06"), "");
+    set_today(c, "2019-07-20");
+    cr_assert(derive_mark_day(c->derive, &c->err));
+    cr_assert(derive_run(c->derive, NULL, NULL, &c->err), "%s", c->err.msg);
+    eq(task(c, "escalated", "T-V1-" VILLAGE "-05-1200-2019-06"), "discipline");
 }
 
 /* It asks the files that the set has now, and for what files that are gone had made. */
-Test(derive, a_scout_sees_what_a_file_that_is_gone_had_made, .timeout = 300) {
-    struct county c;
+static void what_a_lost_file_had_made_is_seen(struct county *c) {
     char dir[128];
     char path[256];
-    start_crowd(&c);
-    make_folders(&c, dir);
+    bool more;
+    make_folders(c, dir);
     write_text(dir, "views/10-one.sql",
                FILE_HEAD("view", "one", "-- keeps: one\n") FILE_ROW("one", "'1'"));
     write_text(dir, "rules/T-X.sql", FILE_HEAD("rule", "T-X", "") FILE_TASK);
-    reload(&c, dir);
-    cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
+    reload(c, dir);
+    cr_assert(derive_run(c->derive, NULL, NULL, &c->err), "%s", c->err.msg);
     snprintf(path, sizeof path, "%s/rules/T-X.sql", dir);
     unlink(path);
-    reload(&c, dir);
-    eq(ask(&c, "SELECT count(*) FROM dirty WHERE level = 'household'"), "1200");
-    bool more;
-    cr_assert(derive_step(c.derive, 0, &more, &c.err));
-    derive_scout(c.derive);
+    reload(c, dir);
+    cr_assert(derive_step(c->derive, 0, &more, &c->err));
+    derive_scout(c->derive);
     wait_for_scout();
-    cr_assert(derive_step(c.derive, 0, &more, &c.err));
-    eq(ask(&c, "SELECT count(*) FROM dirty WHERE level = 'household'"), "1200");
-    cr_assert(derive_run(c.derive, NULL, NULL, &c.err), "%s", c.err.msg);
-    eq(ask(&c, "SELECT count(*) FROM task WHERE gone = '' AND rule = 'T-X'"), "0");
-    county_stop(&c);
+    cr_assert(derive_step(c->derive, 0, &more, &c->err));
+    cr_expect(crowd_dirty(c) == CROWD);
+    cr_assert(derive_run(c->derive, NULL, NULL, &c->err), "%s", c->err.msg);
+    eq(ask(c, "SELECT count(*) FROM task WHERE gone = '' AND rule = 'T-X'"), "0");
 }
 
-/* Nor is it sent before what is to be evaluated earlier. */
-Test(derive, a_scout_waits_for_earlier_levels, .timeout = 300) {
+Test(derive, a_scout_takes_part, .timeout = 300) {
     struct county c;
     start_crowd(&c);
-    cr_assert(derive_mark_day(c.derive, &c.err));
-    mark(&c, "finding", "016b4a0e-0000-7000-8000-00000000000e", "finding.report");
-    derive_scout(c.derive);
-    cr_expect(!scout_is_out());
-    bool more;
-    cr_assert(derive_step(c.derive, 1, &more, &c.err)); /* the finding */
-    derive_scout(c.derive);
-    wait_for_scout();
-    cr_assert(derive_step(c.derive, 0, &more, &c.err));
-    cr_expect(crowd_dirty(&c) == CROWD - 512);
+    what_stays_the_same_is_left_out(&c);
+    yesterday_is_not_believed(&c);
+    what_a_lost_file_had_made_is_seen(&c);
     county_stop(&c);
 }
