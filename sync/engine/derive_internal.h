@@ -39,23 +39,23 @@ struct derive {
     size_t file_count;
     int first_index; /* files of another set, being replaced, have others */
     struct statements queries;
-    bool loaded;
-    char *check_names; /* of check.* rows, once they were asked for */
-    struct buf text;   /* a message being built */
-    int64_t slice_any; /* OR of the slice's masks */
-    int64_t slice_all; /* AND of them */
-    bool changed_is_slice;
-    bool altered;       /* some file that reads a row which changed in this slice is to come */
+    char *check_names;  /* of check.* rows, once they were asked for */
+    struct buf text;    /* a message being built */
+    int64_t slice_any;  /* OR of the slice's masks */
+    int64_t slice_all;  /* AND of them */
     int64_t counts_bit; /* of the pseudo-form `indicator`; 0: no file names it */
     int64_t today_bit;  /* of the pseudo-form `today`: a new day has begun */
     int64_t param_bit;  /* of the pseudo-form `param`: a parameter changed */
     int64_t file_bit;   /* of the pseudo-form `file`: the file itself changed */
+    struct scout *scout;
+    unsigned marks; /* how often everybody was marked */
+    bool loaded;
+    bool changed_is_slice;
+    bool altered;       /* some file that reads a row which changed in this slice is to come */
     bool files_changed; /* since everything was derived */
     bool files_marked;  /* every subject for them */
-    unsigned marks;     /* how often subjects were marked for a day, parameters or files */
-    bool looks; /* a scout's: only puts into temp.unlike of which subjects something differs */
-    struct scout *scout;
-    bool scoutless; /* it failed: the sync thread looks itself, until everybody is marked again */
+    bool looks;         /* a scout's: of which subjects something differs, in temp.unlike */
+    bool scoutless;     /* it failed: the sync thread looks itself, until all are marked again */
 };
 
 /* Statements of derive.sql. */
