@@ -1,7 +1,7 @@
 /* Derivation: tasks, checks, ledgers, indicators, status messages and village heads, computed by
  * the SQL files of schema/rules, schema/views and schema/status (contract: schema/README.md) from
  * stored records, facts, parameters and the county's date. Nothing here knows the domain.
- * Incremental equals from scratch. Sync thread only (the scout is its own matter). */
+ * Incremental equals from scratch. Called by the sync thread only. */
 #ifndef DERIVE_H
 #define DERIVE_H
 
